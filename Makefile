@@ -1,0 +1,59 @@
+# `make train` and `make test` do everything on a machine that has Python >= 3.11 and make.
+# Another interpreter: make train PYTHON=python3.12
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help train test check format bench clean
+
+help:
+	@echo "make train    set up and train on MNIST"
+	@echo "make test     set up, then format check, lint, types, import rules and all tests"
+	@echo "make check    the same without the tests"
+	@echo "make format   format the code"
+	@echo "make bench    set up the peers and time one epoch beside them"
+	@echo "make clean    remove the environment and everything that was made"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "honshi needs Python 3.11 or newer; choose one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { rm -rf $(VENV); echo "Python's venv module does not work; on Debian and Ubuntu: sudo apt-get install python3-venv"; exit 1; }
+
+# One stamp for each set of packages: a second call installs nothing.
+$(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
+	$(PIP) install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.installed-peers: $(VENV)/.installed
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[peers]'
+	@touch $@
+
+train: $(VENV)/.installed
+	$(BIN)/honshi train
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check
+	$(BIN)/pytest --numprocesses 2 --dist worksteal
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: $(VENV)/.installed-peers
+	$(BIN)/python -m benchmarks.epoch
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,90 @@
+"""honshi (本試): train image classifiers and end with a score that you may believe.
+
+splits = honshi.load("mnist")
+model = honshi.models.MLP()
+result = honshi.fit(model, criterion, optimizer, splits.train, splits.val, epochs=10)
+honshi.test(model, splits.test)   # the real exam: once, on the record
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from honshi import errors, losses, models, optimizers
+    from honshi.data import Images, Normalization, Sealed, Splits, load
+    from honshi.evaluation import Evaluation, Row, evaluate
+    from honshi.exam import ExamResult, test
+    from honshi.experiment import Experiment
+    from honshi.prediction import Prediction, predict
+    from honshi.recipe import Recipe
+    from honshi.runs import Run, load_model, save
+    from honshi.training import FitResult, fit
+
+# Where each public name lives. They are fetched when first used, because most of them need torch and
+# `honshi --help` does not.
+_HOME = {
+    "Evaluation": "honshi.evaluation",
+    "ExamResult": "honshi.exam",
+    "Experiment": "honshi.experiment",
+    "FitResult": "honshi.training",
+    "Images": "honshi.data",
+    "Normalization": "honshi.data",
+    "Prediction": "honshi.prediction",
+    "Recipe": "honshi.recipe",
+    "Row": "honshi.evaluation",
+    "Run": "honshi.runs",
+    "Sealed": "honshi.data",
+    "Splits": "honshi.data",
+    "evaluate": "honshi.evaluation",
+    "fit": "honshi.training",
+    "load": "honshi.data",
+    "load_model": "honshi.runs",
+    "predict": "honshi.prediction",
+    "save": "honshi.runs",
+    "test": "honshi.exam",
+}
+_MODULES = ("errors", "losses", "models", "optimizers")
+
+__all__ = [
+    "Evaluation",
+    "ExamResult",
+    "Experiment",
+    "FitResult",
+    "Images",
+    "Normalization",
+    "Prediction",
+    "Recipe",
+    "Row",
+    "Run",
+    "Sealed",
+    "Splits",
+    "errors",
+    "evaluate",
+    "fit",
+    "load",
+    "load_model",
+    "losses",
+    "models",
+    "optimizers",
+    "predict",
+    "save",
+    "test",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        value = getattr(importlib.import_module(_HOME[name]), name)
+    elif name in _MODULES:
+        value = importlib.import_module(f"honshi.{name}")
+    else:
+        raise AttributeError(f"module 'honshi' has no attribute {name!r}")
+    # Kept, so that the next use finds it at once.
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,69 @@
+"""The command line: thin, one file a command. Nothing heavy is imported before a command runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from importlib.metadata import version
+
+import click
+
+from honshi.cli.doctor import doctor
+from honshi.cli.predict import predict
+from honshi.cli.runs import runs
+from honshi.cli.test import test
+from honshi.cli.train import train
+from honshi.cli.validate import validate
+from honshi.errors import HonshiError
+
+INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(version("honshi"), prog_name="honshi")
+def honshi() -> None:
+    """Train image classifiers and end with a score that you may believe.
+
+    \b
+    Begin with
+      honshi train                 MNIST, the lecture's network, a few seconds
+      honshi validate latest       the mock exam: as often as you like
+      honshi predict latest a.png  what is in this image?
+      honshi test latest           the real exam: once, on the record
+
+    RUN is a run's folder, its name, a unique prefix of it, "latest" or "best".
+    """
+
+
+for command in (train, validate, test, predict, runs, doctor):
+    honshi.add_command(command)
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code.
+
+    0 done; 1 it failed while working; 2 the request itself was wrong; 130 interrupted.
+    """
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    debug = len(arguments) < len(sys.argv) - 1
+    try:
+        code = honshi.main(arguments, prog_name="honshi", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.UsageError as error:
+        error.show()
+        sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):
+        print("Interrupted.", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has closed it, as `| head` does. Python would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        known = isinstance(error, HonshiError)
+        sentence = str(error) if known else f"{type(error).__name__}: {error} (--debug shows where)"
+        print(f"Error: {sentence}", file=sys.stderr)
+        sys.exit(error.exit_code if isinstance(error, HonshiError) else 1)

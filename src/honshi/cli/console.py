@@ -1,0 +1,22 @@
+"""Where output goes: text for people, or one JSON document for programs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+from rich.console import Console
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document; everything for people goes to stderr."
+)
+
+
+def console(as_json: bool = False) -> Console:
+    """For people: stdout, or stderr where stdout belongs to JSON."""
+    return Console(stderr=as_json, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))

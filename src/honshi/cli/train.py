@@ -1,0 +1,196 @@
+"""``honshi train``"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from honshi.cli.console import console, json_option, print_json
+from honshi.cli.options import given_options, read_recipe, recipe_options
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from honshi.evaluation import Row
+    from honshi.experiment import Experiment
+    from honshi.runs import Run
+    from honshi.training import FitResult
+
+
+@click.command()
+@click.argument("recipe", default="lecture")
+@recipe_options
+@click.option("--out", type=click.Path(path_type=Path), help="The run's folder; runs/<date-time>-<recipe> if left out.")
+@click.option("--resume", metavar="RUN", help="Go on with a run that was interrupted.")
+@json_option
+def train(
+    recipe: str, settings: tuple[str, ...], out: Path | None, resume: str | None, as_json: bool, **options: Any
+) -> None:
+    """Train a model into a new run folder.
+
+    RECIPE is a built-in recipe (lecture, lecture-as-printed, lecture-table, mlp, cnn) or the path of
+    a .toml file.
+
+    \b
+    Examples
+      honshi train
+      honshi train cnn --data fashion-mnist --epochs 5
+      honshi train --hidden 256,128 --dropout 0.2 --set optimizer.momentum=0.9
+      honshi train --resume latest
+    """
+    started = time.perf_counter()
+    from honshi.errors import RequestError, RunError
+    from honshi.experiment import Experiment
+    from honshi.runs import Run, find
+
+    if resume is not None:
+        given = given_options(settings, options) + (["--out"] if out else [])
+        if given:
+            raise RequestError(
+                f"--resume goes on with the run's own recipe, so {', '.join(given)} cannot be given with it."
+            )
+        run = find(resume)
+        if run.finished:
+            raise RunError(f"{run.path}: this run is finished. To train longer, begin one with more --epochs.")
+        experiment = Experiment.build(run.recipe)
+    else:
+        chosen = read_recipe(recipe, settings, options)
+        experiment = Experiment.build(chosen)
+        run = Run.create(chosen, out)
+
+    screen = console(as_json)
+    _print_plan(screen, experiment, run)
+    try:
+        result = _train(screen, experiment, run)
+    except KeyboardInterrupt:
+        if run.state.exists():
+            screen.print(f"\nStopped. Go on with: honshi train --resume {run.path}", soft_wrap=True)
+        raise
+    _print_end(screen, experiment, run, result)
+    if as_json:
+        print_json(experiment.summary(run, result, time.perf_counter() - started))
+
+
+def _train(screen: Console, experiment: Experiment, run: Run) -> FitResult:
+    """Train under a live bar, with one line for each epoch above it."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    epochs, steps = experiment.recipe.training.epochs, experiment.steps_per_epoch
+    done = len(run.history) if run.state.exists() else 0
+    progress = Progress(
+        TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeRemainingColumn(),
+        console=screen,
+        transient=True,
+        disable=not screen.is_terminal,
+    )
+    screen.print("[bold]epoch   train loss  accuracy    val loss  accuracy   seconds[/bold]")
+    with progress:
+        task = progress.add_task("", total=epochs * steps, completed=done * steps, epoch=done + 1, epochs=epochs)
+        drawn = 0.0
+
+        def on_step(step: int) -> None:
+            nonlocal drawn
+            # The screen is not redrawn more often than anyone can see.
+            if (now := time.perf_counter()) - drawn > 0.1:
+                drawn = now
+                progress.update(task, completed=done * steps + step)
+
+        def on_epoch(row: Row) -> None:
+            nonlocal done
+            done = row.epoch
+            progress.update(task, completed=done * steps, epoch=min(done + 1, epochs))
+            screen.print(
+                f"{row.epoch:>5}   {row.train_loss:>10.4f}  {row.train_accuracy:>8.2%}  {row.val_loss:>10.4f}  "
+                f"{row.val_accuracy:>8.2%}  {row.seconds:>8.2f}"
+            )
+
+        return experiment.train(run, on_epoch=on_epoch, on_step=on_step if screen.is_terminal else None)
+
+
+def _print_plan(screen: Console, experiment: Experiment, run: Run) -> None:
+    """What is about to happen."""
+    from rich.table import Table
+
+    from honshi.models import layer_table, parameter_count
+
+    recipe, splits = experiment.recipe, experiment.splits
+    counts = splits.train.class_counts()
+    named = ", ".join(f"{name} {count:,}" for name, count in zip(splits.train.classes, counts, strict=True))
+    mean, std = splits.train.normalization.mean, splits.train.normalization.std
+    shown = ", ".join(f"{m:.4g} ± {s:.4g}" for m, s in zip(mean, std, strict=True))
+    layers = [
+        f"{layer.name} {layer.kind} → {'×'.join(map(str, layer.output))}"
+        + (f" ({layer.parameters:,})" if layer.parameters else "")
+        for layer in layer_table(experiment.model, splits.train.shape)
+    ]
+    table = Table(
+        show_header=False, box=None, padding=(0, 2, 0, 0), title=f"recipe {recipe.name}", title_justify="left"
+    )
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row(
+        "data", f"{splits.manifest.source}, images {'×'.join(map(str, splits.train.shape))}, normalised by {shown}"
+    )
+    table.add_row("train", f"{len(splits.train):,} images: {named}")
+    table.add_row("validation", f"{len(splits.val):,} images, the mock exam: as often as you like")
+    table.add_row("test", "sealed, the real exam: honshi test, once")
+    table.add_row("model", f"{recipe.model.kind}, {parameter_count(experiment.model):,} parameters")
+    table.add_row("", "\n".join(layers))
+    table.add_row("loss", _options(recipe.loss))
+    table.add_row("optimizer", f"{_options(recipe.optimizer)}; learning rate {_options(recipe.schedule)}")
+    table.add_row(
+        "training",
+        f"{recipe.training.epochs} epochs of {experiment.steps_per_epoch:,} steps, "
+        f"batch size {recipe.training.batch_size}, seed {recipe.training.seed}",
+    )
+    table.add_row("device", f"{experiment.device} ({run_device(experiment)})")
+    screen.print(table)
+    screen.print()
+
+
+def run_device(experiment: Experiment) -> str:
+    """The device's name and, on a CPU, the threads that compute."""
+    import torch
+
+    from honshi.runs.environment import device_name
+
+    name = device_name(experiment.device)
+    return f"{name}, {torch.get_num_threads()} threads" if experiment.device.type == "cpu" else name
+
+
+def _options(options: Any) -> str:
+    """A part of the recipe in a line: its kind, and what differs from 0, off and none."""
+    shown = {
+        key: value for key, value in options.model_dump().items() if value not in (0, False, None) and key != "kind"
+    }
+    return " ".join([options.kind, *(f"{key}={value}" for key, value in shown.items())])
+
+
+def _print_end(screen: Console, experiment: Experiment, run: Run, result: FitResult) -> None:
+    """The best epoch, what the two curves say, where everything is, and what to do next."""
+    from honshi.evaluation.diagnosis import split_verdict
+
+    best, last = result.best, result.history[-1]
+    kept = best if result.restored else last
+    stopped = f" Stopped early after epoch {last.epoch}." if result.stopped_early else ""
+    screen.print(
+        f"\nBest epoch {best.epoch} of {last.epoch}: validation loss {best.val_loss:.4f}, accuracy "
+        f"{best.val_accuracy:.2%}.{stopped} The run keeps the weights of epoch {kept.epoch}.",
+        soft_wrap=True,
+    )
+    verdict = split_verdict(kept, len(experiment.splits.val))
+    screen.print(f"{verdict[:1].upper()}{verdict[1:]}", soft_wrap=True)
+    screen.print(f"Run folder: {run.path}  (curves.png, history.csv, model.safetensors, …)", soft_wrap=True)
+    screen.print(
+        f"\nNext\n  honshi validate {run.name}          the score of each class\n"
+        f"  honshi predict {run.name} IMAGE...  what is in an image?\n"
+        f"  honshi runs                         all runs side by side\n"
+        f"  honshi test {run.name}              the real exam: once, when you have decided",
+        soft_wrap=True,
+    )

@@ -1,0 +1,12 @@
+"""Part 1 of the lecture: what the model sees.
+
+A source gives labelled uint8 images (`sources`), a split divides its training set into training
+and validation and leaves its test set sealed (`split`, `sealed`), and `batches` turns images into
+shuffled mini-batches.
+"""
+
+from honshi.data.images import Images, Normalization
+from honshi.data.sealed import Sealed
+from honshi.data.split import Splits, load
+
+__all__ = ["Images", "Normalization", "Sealed", "Splits", "load"]

@@ -1,0 +1,122 @@
+"""Mini-batches: the lecture's DataLoader, without a Python call for each image.
+
+Shapes: b images in a batch (the last one may be smaller), each (c, h, w).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from honshi.data.images import Images
+from honshi.data.sealed import Sealed
+from honshi.errors import SealedError
+
+# What `fit` and `evaluate` take as data.
+Data: TypeAlias = Images | Dataset[Any] | DataLoader[Any]
+# Normalised float inputs (b, c, h, w) and int64 labels (b,).
+Batch: TypeAlias = tuple[Tensor, Tensor]
+
+# About how many bytes of float inputs are gathered and normalised in one go. One call for a dozen
+# small batches costs hardly more than one for each, and the block still fits the processor's cache.
+BLOCK_BYTES = 2 << 20
+
+
+class Batches:
+    """Images as mini-batches on a device, in a new order each epoch or in their own.
+
+    An epoch is what the lecture says: shuffle, divide into batches, go through them. Every image
+    comes once; the last small batch is kept. Pixels stay uint8 until their batch is made.
+    """
+
+    def __init__(
+        self,
+        images: Images,
+        batch_size: int,
+        *,
+        shuffle: torch.Generator | None = None,
+        device: torch.device | None = None,
+    ) -> None:
+        """
+        Args:
+            images: what to go through.
+            batch_size: images in a batch.
+            shuffle: a CPU generator that draws the order anew at each iteration; without one the
+                images come in their own order.
+            device: where the images are kept and the batches made; the CPU where left out.
+        """
+        self.pixels = images.pixels.to(device)
+        self.labels = images.labels.to(device)
+        self.normalization = images.normalization
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+
+    def __len__(self) -> int:
+        return -(-len(self.labels) // self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        count, device = len(self.labels), self.labels.device
+        if self.shuffle is None:
+            order = torch.arange(count, device=device)
+        else:
+            # Drawn on the CPU, so that the order does not depend on the device.
+            order = torch.randperm(count, generator=self.shuffle).to(device)
+        batch_bytes = 4 * self.batch_size * self.pixels[0].numel()
+        block = self.batch_size * max(1, BLOCK_BYTES // batch_bytes)
+        for places in order.split(block):
+            inputs = self.normalization(self.pixels[places])
+            labels = self.labels[places]
+            yield from zip(inputs.split(self.batch_size), labels.split(self.batch_size), strict=True)
+
+
+class _OnDevice:
+    """A DataLoader whose batches are moved to a device."""
+
+    def __init__(self, loader: DataLoader[Any], device: torch.device) -> None:
+        self.loader = loader
+        self.device = device
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for inputs, labels in self.loader:
+            yield inputs.to(self.device), torch.as_tensor(labels).to(self.device)
+
+
+def make_batches(
+    data: object,
+    batch_size: int,
+    *,
+    shuffle: torch.Generator | None = None,
+    device: torch.device | None = None,
+) -> Batches | _OnDevice:
+    """Whatever holds labelled images, as mini-batches on a device.
+
+    Args:
+        data: `Images`; any ``torch.utils.data.Dataset`` of (input, label); or a ``DataLoader``, which
+            keeps its own batch size and order.
+        batch_size, shuffle, device: as for `Batches`.
+
+    Raises:
+        SealedError: it is the sealed test set.
+        TypeError: it is none of these.
+    """
+    if isinstance(data, Sealed):
+        raise SealedError("The test set was passed as data")
+    device = device or torch.device("cpu")
+    if isinstance(data, Images):
+        return Batches(data, batch_size, shuffle=shuffle, device=device)
+    if isinstance(data, DataLoader):
+        return _OnDevice(data, device)
+    if isinstance(data, Dataset):
+        loader = DataLoader(data, batch_size, shuffle=shuffle is not None, generator=shuffle)
+        return _OnDevice(loader, device)
+    raise TypeError(
+        f"Data are honshi.Images, a torch Dataset or a DataLoader; this is a {type(data).__name__}. "
+        "Tensors become a Dataset with torch.utils.data.TensorDataset(inputs, labels)."
+    )

@@ -1,0 +1,118 @@
+"""Everything that honshi raises on purpose.
+
+    HonshiError                    exit code 1: it failed while working
+    ├── RequestError               exit code 2: the request itself was wrong
+    │   ├── RecipeError            a recipe or option that does not hold together
+    │   ├── DataNotFoundError      no data set of that name, no such folder
+    │   └── RunNotFoundError       no run, or more than one, answers to that name
+    ├── DataError                  the data are there and cannot be used
+    │   ├── IdxError               an IDX file is damaged; carries file and offset
+    │   └── DownloadError          no mirror gave the right file
+    ├── ImageError                 an image to predict could not be read
+    ├── ModelError                 the model does not fit the data, or a weights file the model
+    ├── NonFiniteLossError         training diverged; carries epoch and step
+    ├── RunError                   a run folder is incomplete, damaged or already finished
+    ├── LedgerError                the record of openings cannot be read or written
+    └── SealedError (TypeError)    the test set was handed to something that is not the exam
+
+Each message says what happened, where, and what to do about it: the command line prints it as it is.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class HonshiError(Exception):
+    """Base of all errors that honshi raises on purpose."""
+
+    exit_code = 1
+
+
+class RequestError(HonshiError):
+    """The request itself was wrong: nothing has been started."""
+
+    exit_code = 2
+
+
+class RecipeError(RequestError):
+    """A recipe, or an option that changes one, is not valid."""
+
+
+class DataNotFoundError(RequestError):
+    """No data set of that name, or no such folder."""
+
+
+class RunNotFoundError(RequestError):
+    """No run, or more than one, answers to that name."""
+
+
+class DataError(HonshiError):
+    """The data were found and cannot be used as they are."""
+
+
+class IdxError(DataError):
+    """An IDX file is damaged or is not one.
+
+    Attributes:
+        path: the file.
+        offset: the byte, counted in the uncompressed content, at which it stopped making sense.
+    """
+
+    def __init__(self, path: Path, offset: int, problem: str) -> None:
+        super().__init__(f"{path}: byte {offset}: {problem}")
+        self.path = path
+        self.offset = offset
+
+
+class DownloadError(DataError):
+    """Every mirror failed or answered with something else than the file."""
+
+
+class ImageError(HonshiError):
+    """An image to predict could not be read."""
+
+
+class ModelError(HonshiError):
+    """The model does not fit the data, or a weights file does not fit the model."""
+
+
+class NonFiniteLossError(HonshiError):
+    """A loss became infinite or not a number.
+
+    Attributes:
+        epoch: the epoch, from 1.
+        step: the mini-batch in that epoch, from 1, whose update was not applied; None where it was
+            the validation loss.
+    """
+
+    def __init__(self, problem: str, epoch: int, step: int | None, lr: float) -> None:
+        super().__init__(
+            f"The {problem}, so training stopped there. "
+            f"Try a smaller learning rate (it was {lr:g}), a warm-up (--set schedule.warmup_epochs=1) "
+            "or gradient clipping (--set training.clip_grad_norm=1.0), and look for values in the "
+            "data that are not numbers."
+        )
+        self.epoch = epoch
+        self.step = step
+
+
+class RunError(HonshiError):
+    """A run folder is incomplete, damaged, or already finished."""
+
+
+class LedgerError(HonshiError):
+    """The record of openings cannot be read or written."""
+
+
+class SealedError(HonshiError, TypeError):
+    """The sealed test set was handed to something that is not the exam."""
+
+    exit_code = 2
+
+    def __init__(self, attempt: str) -> None:
+        super().__init__(
+            f"{attempt}: the test set is sealed. It is the real exam and is sat once, at the end, "
+            "with honshi.test(model, splits.test) or `honshi test RUN`. To measure while you still "
+            "decide things, use the mock exam: splits.val, or `honshi validate RUN`."
+        )

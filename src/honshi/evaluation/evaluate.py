@@ -1,0 +1,107 @@
+"""Measuring a model on labelled images.
+
+Shapes: n images, b of them in a batch; k classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from honshi.data.batches import Data, make_batches
+from honshi.data.images import Images
+from honshi.errors import ModelError
+from honshi.evaluation.intervals import wilson
+from honshi.evaluation.metrics import ClassScore, confusion_matrix, per_class
+from honshi.losses import CrossEntropy
+
+Criterion = Callable[[Tensor, Tensor], Tensor]
+
+# Large enough that the price of calling operations vanishes, small enough for convnets' memory.
+BATCH_SIZE = 500
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A model's score on some images.
+
+    Attributes:
+        n: how many images.
+        loss: mean over them.
+        accuracy: within [0, 1].
+        interval: 95 % Wilson interval of the accuracy.
+        per_class: by name of the class.
+        confusion: counts, ``confusion[true][predicted]``.
+    """
+
+    n: int
+    loss: float
+    accuracy: float
+    interval: tuple[float, float]
+    per_class: dict[str, ClassScore]
+    confusion: list[list[int]]
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def infer(model: nn.Module, data: Data, batch_size: int = BATCH_SIZE) -> tuple[Tensor, Tensor]:
+    """Logits (n, k) and labels (n,) of all images, in eval mode and without gradients.
+
+    The model computes on the device where its parameters are, and is left in the mode it was in.
+
+    Raises:
+        SealedError: the data are the sealed test set.
+        ModelError: there are no images.
+    """
+    parameter = next(model.parameters(), None)
+    device = parameter.device if parameter is not None else torch.device("cpu")
+    outputs = []
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            outputs = [(model(inputs), labels) for inputs, labels in make_batches(data, batch_size, device=device)]
+    finally:
+        model.train(training)
+    if not outputs:
+        raise ModelError("There are no images to evaluate.")
+    logits, labels = zip(*outputs, strict=True)
+    return torch.cat(logits), torch.cat(labels)
+
+
+def loss_and_accuracy(model: nn.Module, data: Data, criterion: Criterion) -> tuple[float, float]:
+    """Mean loss and accuracy over all images, each image weighing the same."""
+    logits, labels = infer(model, data)
+    return criterion(logits, labels).item(), (logits.argmax(1) == labels).double().mean().item()
+
+
+def evaluate(model: nn.Module, data: Data, criterion: Criterion | None = None) -> Evaluation:
+    """Score a model: loss, accuracy with its interval, and each class.
+
+    Args:
+        model: images (b, c, h, w) to logits (b, k).
+        data: `Images`, a torch Dataset or a DataLoader; never the sealed test set.
+        criterion: logits (n, k) and labels (n,) to a mean; cross-entropy where left out.
+
+    Raises:
+        SealedError: the data are the sealed test set.
+        ModelError: there are no images.
+    """
+    logits, labels = infer(model, data)
+    count, classes = logits.shape
+    names = data.classes if isinstance(data, Images) else tuple(map(str, range(classes)))
+    matrix = confusion_matrix(labels, logits.argmax(1), classes).cpu()
+    right = int(matrix.trace())
+    return Evaluation(
+        n=count,
+        loss=(criterion or CrossEntropy())(logits, labels).item(),
+        accuracy=right / count,
+        interval=wilson(right, count),
+        per_class=per_class(matrix, names),
+        confusion=matrix.tolist(),
+    )

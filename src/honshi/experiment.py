@@ -1,0 +1,145 @@
+"""A recipe carried out: the parts are built, trained, and written to a run folder.
+
+This is `honshi train` without the terminal. Everything that it does with the parts is open to the
+library's users too; it owns none of them.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from honshi import losses, models, optimizers
+from honshi.data import Splits, load
+from honshi.errors import RunError
+from honshi.evaluation.history import Row, best_row
+from honshi.recipe import Recipe
+from honshi.reports import curves
+from honshi.runs import Run
+from honshi.runs.environment import describe
+from honshi.runtime import pick_device, seeded
+from honshi.training import FitResult, fit
+
+
+def load_splits(recipe: Recipe) -> Splits:
+    """The data that a recipe asks for, read and split."""
+    return load(
+        recipe.data.source,
+        val=recipe.data.val,
+        seed=recipe.data.seed,
+        normalize=recipe.data.normalize,
+        subset=recipe.data.subset,
+    )
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """The parts that a recipe asks for, as plain torch objects on their device.
+
+    Attributes:
+        steps_per_epoch: mini-batches in an epoch.
+        load_seconds: spent on reading and splitting the data.
+    """
+
+    recipe: Recipe
+    splits: Splits
+    model: nn.Module
+    criterion: nn.Module
+    optimizer: Optimizer
+    schedule: LRScheduler | None
+    device: torch.device
+    steps_per_epoch: int
+    load_seconds: float
+
+    @classmethod
+    def build(cls, recipe: Recipe) -> Self:
+        """Read the data and build the parts.
+
+        Raises:
+            RequestError, DataError: the data, the device or the options do not allow it.
+        """
+        device = pick_device(recipe.training.device)
+        started = time.perf_counter()
+        splits = load_splits(recipe)
+        load_seconds = time.perf_counter() - started
+        train = splits.train
+        with seeded(recipe.training.seed):
+            # Drawn on the CPU, so that a seed means the same first weights on every device.
+            model = models.build(recipe.model, train.shape, len(train.classes)).to(device)
+        criterion = losses.build(recipe.loss, train.class_counts()).to(device)
+        optimizer = optimizers.build(recipe.optimizer, model)
+        steps = math.ceil(len(train) / recipe.training.batch_size)
+        schedule = optimizers.build_schedule(recipe.schedule, optimizer, steps, recipe.training.epochs)
+        return cls(recipe, splits, model, criterion, optimizer, schedule, device, steps, load_seconds)
+
+    def train(
+        self,
+        run: Run,
+        *,
+        on_epoch: Callable[[Row], None] | None = None,
+        on_step: Callable[[int], None] | None = None,
+    ) -> FitResult:
+        """Train into a run folder, or go on with the training that was interrupted in it.
+
+        Raises:
+            NonFiniteLossError: training diverged; what was written up to then stays.
+            RunError: the folder belongs to a training on other data.
+        """
+        if (run.path / "split.json").exists():
+            if run.manifest != self.splits.manifest:
+                raise RunError(
+                    f"{run.path}: the data are not those that this run began with, so it cannot go on. Begin a new run."
+                )
+        else:
+            run.write_start(self.splits.manifest, describe(self.device))
+        rows = run.history if run.state.exists() else []
+
+        def record(row: Row) -> None:
+            rows.append(row)
+            run.write_history(rows)
+            if on_epoch is not None:
+                on_epoch(row)
+
+        options = self.recipe.training
+        result = fit(
+            self.model,
+            self.criterion,
+            self.optimizer,
+            self.splits.train,
+            self.splits.val,
+            options.epochs,
+            batch_size=options.batch_size,
+            schedule=self.schedule,
+            patience=options.patience,
+            min_delta=options.min_delta,
+            restore_best=options.restore_best,
+            clip_grad_norm=options.clip_grad_norm,
+            remeasure_train=options.remeasure_train,
+            seed=options.seed,
+            checkpoint=run.state,
+            on_epoch=record,
+            on_step=on_step,
+        )
+        run.write_history(result.history)
+        curves.draw(result.history, run.path / "curves.png")
+        run.write_end(self.model)
+        return result
+
+    def summary(self, run: Run, result: FitResult, total_seconds: float) -> dict[str, Any]:
+        """What ``honshi train --json`` prints."""
+        return {
+            "run": str(run.path),
+            "epochs": [row.to_dict() for row in result.history],
+            "best": best_row(result.history).to_dict(),
+            "seconds": {"load": self.load_seconds, **result.seconds, "total": total_seconds},
+            "device": str(self.device),
+            "parameters": models.parameter_count(self.model),
+        }

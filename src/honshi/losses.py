@@ -1,0 +1,74 @@
+"""Part 3 of the lecture: the loss.
+
+Shapes: b images in a batch; k classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from honshi.errors import RecipeError
+from honshi.recipe import CrossEntropyOptions
+
+
+class CrossEntropy(nn.Module):
+    """Cross-entropy on logits, as a mean over images.
+
+    Without class weights it is ``torch.nn.CrossEntropyLoss``. With them, torch divides by the sum of
+    the weights in the batch, so that a mean over batches is not the mean over the data; here the
+    weights are scaled beforehand to average 1 over the training data, and the division is by b. So
+    losses of batches add up exactly, whatever their size.
+
+    Label smoothing is that of Szegedy et al., "Rethinking the Inception Architecture", 2015.
+    """
+
+    weight: Tensor | None
+
+    def __init__(self, weight: Tensor | None = None, label_smoothing: float = 0.0) -> None:
+        """
+        Args:
+            weight: float (k,), one for each class.
+            label_smoothing: the probability that is spread evenly over all classes.
+        """
+        super().__init__()
+        self.register_buffer("weight", weight)
+        self.label_smoothing = label_smoothing
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Logits (b, k) and int64 labels (b,) to a scalar."""
+        if self.weight is None:
+            return cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
+        total = cross_entropy(logits, labels, weight=self.weight, label_smoothing=self.label_smoothing, reduction="sum")
+        return total / len(labels)
+
+
+def build(options: CrossEntropyOptions, class_counts: Sequence[int]) -> CrossEntropy:
+    """The loss that a recipe asks for.
+
+    Args:
+        options: the recipe's ``loss``.
+        class_counts: training images of each class (k).
+
+    Raises:
+        RecipeError: the recipe gives another number of weights than there are classes, or only zeros.
+    """
+    if options.class_weights is None:
+        return CrossEntropy(label_smoothing=options.label_smoothing)
+    counts = torch.tensor(class_counts, dtype=torch.float32)
+    if options.class_weights == "balanced":
+        # A class without images takes no part, rather than an infinite one.
+        weight = torch.where(counts > 0, 1 / counts.clamp(min=1), 0.0)
+    else:
+        if len(options.class_weights) != len(counts):
+            raise RecipeError(
+                f"loss.class_weights has {len(options.class_weights)} weights and the data {len(counts)} classes."
+            )
+        weight = torch.tensor(options.class_weights, dtype=torch.float32)
+    mean = (weight * counts).sum() / counts.sum()
+    if not mean > 0:
+        raise RecipeError("loss.class_weights are 0 for every class that has images: nothing would be learnt.")
+    return CrossEntropy(weight / mean, options.label_smoothing)

@@ -1,0 +1,187 @@
+"""One image, or a folder of them, and what the model takes them for.
+
+Shapes: n images; (c, h, w) one image as the model knows it; k classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor, nn
+
+from honshi.data.images import Preprocessing
+from honshi.errors import DataNotFoundError, ImageError, ModelError
+from honshi.evaluation.evaluate import BATCH_SIZE
+
+# A picture's file, or its pixels: PIL, uint8 (h, w) or (h, w, 3) in numpy, uint8 (c, h, w) in torch.
+Picture: TypeAlias = str | Path | Image.Image | NDArray[np.uint8] | Tensor
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm"}
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model takes an image for.
+
+    Attributes:
+        label: the most probable class.
+        confidence: its probability.
+        probabilities: of every class, adding up to 1.
+    """
+
+    label: str
+    confidence: float
+    probabilities: dict[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def predict(model: nn.Module, image: Picture, *, invert: bool = False) -> Prediction:
+    """The class of one image, with its confidence.
+
+    Args:
+        model: one that was trained by `honshi.fit` on `Images`, or loaded with `honshi.load_model`.
+        image: a file, a PIL image, or uint8 pixels. Any size: it is scaled to what the model knows.
+        invert: swap dark and light, for ink on paper where the model learnt chalk on a board.
+
+    Raises:
+        ModelError: nothing is known of how this model wants its images.
+        ImageError: the file is no image that can be read.
+        DataNotFoundError: there is no such file.
+    """
+    pixels = prepare(image, preprocessing_of(model), invert=invert)
+    return predict_pixels(model, pixels.unsqueeze(0))[0]
+
+
+def predict_pixels(model: nn.Module, pixels: Tensor) -> list[Prediction]:
+    """The classes of many prepared images, uint8 (n, c, h, w)."""
+    preprocessing = preprocessing_of(model)
+    device = next(model.parameters()).device
+    temperature = getattr(model, "temperature", 1.0)
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            logits = [model(preprocessing.normalization(part.to(device))) for part in pixels.split(BATCH_SIZE)]
+    finally:
+        model.train(training)
+    predictions = []
+    for row in (torch.cat(logits).double() / temperature).softmax(1).tolist():
+        best = max(range(len(row)), key=row.__getitem__)
+        probabilities = dict(zip(preprocessing.classes, row, strict=True))
+        predictions.append(Prediction(preprocessing.classes[best], row[best], probabilities))
+    return predictions
+
+
+def preprocessing_of(model: nn.Module) -> Preprocessing:
+    """How this model wants its images.
+
+    Raises:
+        ModelError: it was trained in a way that does not tell.
+    """
+    preprocessing = getattr(model, "preprocessing", None)
+    if not isinstance(preprocessing, Preprocessing):
+        raise ModelError(
+            "Nothing is known of how this model wants its images. Train it with honshi.fit on honshi.Images, "
+            "load it with honshi.load_model, or say it: model.preprocessing = images.preprocessing."
+        )
+    return preprocessing
+
+
+def prepare(image: Picture, preprocessing: Preprocessing, *, invert: bool = False) -> Tensor:
+    """Any picture as the uint8 pixels (c, h, w) that a model knows.
+
+    Turned as its EXIF data say, laid on white where it is transparent, made grey or
+    RGB, scaled to fit, and centred on a canvas of its border colour where the proportions differ.
+
+    Raises:
+        ImageError, DataNotFoundError: it cannot be read.
+    """
+    channels, height, width = preprocessing.shape
+    picture = _open(image).convert("L" if channels == 1 else "RGB")
+    if picture.size != (width, height):
+        picture = ImageOps.pad(picture, (width, height), Image.Resampling.LANCZOS, color=_border(picture))
+    if invert:
+        picture = ImageOps.invert(picture)
+    pixels = torch.from_numpy(np.array(picture))
+    return pixels.unsqueeze(0) if pixels.dim() == 2 else pixels.permute(2, 0, 1)
+
+
+def looks_inverted(pixels: Tensor, preprocessing: Preprocessing) -> bool:
+    """Whether an image, uint8 (c, h, w), has a light border where the training images had a dark one, or reverse."""
+    edges = torch.cat(
+        [pixels[:, 0].flatten(), pixels[:, -1].flatten(), pixels[:, :, 0].flatten(), pixels[:, :, -1].flatten()]
+    )
+    border = edges.float().mean().item() / 255
+    return abs(border - preprocessing.background) > 0.6
+
+
+def find_images(paths: Sequence[Path]) -> list[Path]:
+    """The files themselves, and in the place of a folder the images below it, sorted.
+
+    Raises:
+        DataNotFoundError: there is no such file, or a folder has no image.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+            if not inside:
+                raise DataNotFoundError(f"{path}: there is no image in this folder ({', '.join(sorted(SUFFIXES))}).")
+            found += inside
+        elif path.exists():
+            found.append(path)
+        else:
+            raise DataNotFoundError(f"{path}: there is no such file or folder.")
+    return found
+
+
+def _open(image: Picture) -> Image.Image:
+    if isinstance(image, Tensor):
+        image = image.cpu().numpy()
+        image = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
+    if isinstance(image, np.ndarray):
+        if image.dtype != np.uint8:
+            raise ImageError(f"Pixels are uint8 from 0 to 255, not {image.dtype}.")
+        image = Image.fromarray(image)
+    if isinstance(image, Image.Image):
+        return _flattened(image)
+    try:
+        with Image.open(image) as opened:
+            return _flattened(ImageOps.exif_transpose(opened))
+    except FileNotFoundError:
+        raise DataNotFoundError(f"{image}: there is no such file.") from None
+    except UnidentifiedImageError:
+        raise ImageError(f"{image}: this is not an image that can be read.") from None
+    # Pillow reports damage by many kinds of error, SyntaxError for a broken PNG among them.
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ImageError(f"{image}: the image cannot be read: {error}.") from error
+
+
+def _flattened(picture: Image.Image) -> Image.Image:
+    """Without transparency: what shows through is white, as where the picture was drawn."""
+    if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
+        # More than 8 bits a pixel; Pillow's own conversion would cut off instead of scaling.
+        values = np.asarray(picture, dtype=np.float64)
+        largest = 65535.0 if values.max(initial=0) > 255 else 255.0
+        return Image.fromarray((values * (255 / largest)).clip(0, 255).astype(np.uint8))
+    if picture.has_transparency_data:
+        layered = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), layered).convert("RGB")
+    return picture
+
+
+def _border(picture: Image.Image) -> int | tuple[int, ...]:
+    """The median colour of the four corners."""
+    width, height = picture.size
+    corners = [picture.getpixel((x, y)) for x in (0, width - 1) for y in (0, height - 1)]
+    median = np.median(np.array(corners), axis=0).astype(int)
+    return int(median) if median.ndim == 0 else tuple(int(value) for value in median)

@@ -1,0 +1,54 @@
+"""From what a command calls RUN to the run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from honshi.errors import RunError, RunNotFoundError
+from honshi.runs.folder import RUNS, Run
+
+
+def all_runs(folder: Path = RUNS) -> list[Run]:
+    """Every run in a folder, the oldest first."""
+    if not folder.is_dir():
+        return []
+    runs = [Run(path) for path in folder.iterdir() if (path / "recipe.toml").is_file()]
+    return sorted(runs, key=_started)
+
+
+def find(name: str, folder: Path = RUNS) -> Run:
+    """A run by its folder, its name, a unique prefix of it, ``latest`` or ``best``.
+
+    ``best`` is the finished run of highest validation accuracy; runs on other data or another split
+    do not compare, so it looks only at those that share the latest finished run's validation set.
+
+    Raises:
+        RunNotFoundError: none answers to it, or more than one does.
+    """
+    if (Path(name) / "recipe.toml").is_file():
+        return Run(Path(name))
+    runs = all_runs(folder)
+    if name in ("latest", "best"):
+        finished = [run for run in runs if run.finished]
+        if not finished:
+            raise RunNotFoundError(f"{folder}: there is no finished run yet. Begin with: honshi train")
+        latest = finished[-1]
+        if name == "latest":
+            return latest
+        alike = [run for run in finished if run.manifest.val_sha256 == latest.manifest.val_sha256]
+        return max(alike, key=lambda run: run.kept.val_accuracy)
+    exact = [run for run in runs if run.name == name]
+    matching = exact or [run for run in runs if run.name.startswith(name)]
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        names = ", ".join(run.name for run in matching)
+        raise RunNotFoundError(f"{name!r} begins the names of {len(matching)} runs: {names}. Give more of it.")
+    raise RunNotFoundError(f"There is no run {name!r}, neither as a folder nor in {folder.resolve()}. See: honshi runs")
+
+
+def _started(run: Run) -> tuple[str, str]:
+    try:
+        return str(run.environment.get("started", "")), run.name
+    except RunError:
+        return "", run.name

@@ -1,0 +1,164 @@
+"""The folder of one run.
+
+recipe.toml        everything needed to repeat it
+split.json         which images were for training and which for validation
+environment.json   where and when it ran, with which versions
+history.csv        a row an epoch
+state.pt           what it needs to go on; only while it may still be resumed
+model.safetensors  the weights
+model.json         what the weights mean; its presence says that the run is finished
+curves.png         the learning curves
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+from torch import nn
+
+from honshi.data.split import Manifest
+from honshi.errors import RequestError, RunError
+from honshi.evaluation.history import COLUMNS, Row, best_row
+from honshi.files import write_json, write_whole
+from honshi.recipe import Recipe
+from honshi.runs.weights import load_model, save
+
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder; nothing is read before it is asked for.
+
+    Raises:
+        RunError: by everything that reads, when a file is missing or damaged.
+    """
+
+    path: Path
+
+    @classmethod
+    def create(cls, recipe: Recipe, path: Path | None = None) -> Self:
+        """Make the folder of a new run: ``path``, or ``runs/<date-time>-<recipe>``.
+
+        Raises:
+            RequestError: there is something in it already, or it cannot be made.
+        """
+        try:
+            if path is None:
+                path = _new_folder(recipe.name)
+            else:
+                path.mkdir(parents=True, exist_ok=True)
+                if any(path.iterdir()):
+                    raise RequestError(
+                        f"{path}: there is something in this folder. Choose another with --out, or go on with "
+                        f"an interrupted run with --resume {path}."
+                    )
+            return cls(path)._with_recipe(recipe)
+        except OSError as error:
+            raise RequestError(f"{path or RUNS}: the run's folder cannot be made: {error.strerror}.") from error
+
+    def _with_recipe(self, recipe: Recipe) -> Self:
+        write_whole(self.path / "recipe.toml", recipe.to_toml().encode())
+        return self
+
+    @property
+    def name(self) -> str:
+        return self.path.resolve().name
+
+    @property
+    def state(self) -> Path:
+        """Where the state of an unfinished training is."""
+        return self.path / "state.pt"
+
+    @property
+    def finished(self) -> bool:
+        return (self.path / "model.json").is_file()
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        return Recipe.from_toml(self._text("recipe.toml"), str(self.path / "recipe.toml"))
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        try:
+            return Manifest.from_json(self._text("split.json"))
+        except (ValueError, TypeError) as error:
+            raise RunError(f"{self.path / 'split.json'}: this is not a manifest of a split: {error}.") from error
+
+    @cached_property
+    def environment(self) -> dict[str, Any]:
+        try:
+            return dict(json.loads(self._text("environment.json")))
+        except (ValueError, TypeError) as error:
+            raise RunError(f"{self.path / 'environment.json'}: this is not JSON: {error}.") from error
+
+    @property
+    def history(self) -> list[Row]:
+        """The rows so far; none before the first epoch is over."""
+        if not (self.path / "history.csv").exists():
+            return []
+        reader = csv.reader(io.StringIO(self._text("history.csv")))
+        try:
+            if tuple(next(reader)) != COLUMNS:
+                raise ValueError(f"its columns are not {', '.join(COLUMNS)}")
+            return [Row(int(epoch), *map(float, values)) for epoch, *values in reader]
+        except (ValueError, TypeError, StopIteration) as error:
+            raise RunError(f"{self.path / 'history.csv'}: this is not a history of a training: {error}.") from error
+
+    @property
+    def kept(self) -> Row:
+        """The row of the epoch whose weights the run has kept."""
+        rows = self.history
+        if not rows:
+            raise RunError(f"{self.path}: no epoch of this run is finished.")
+        return best_row(rows) if self.recipe.training.restore_best else rows[-1]
+
+    def model(self) -> nn.Module:
+        """The trained model, in eval mode."""
+        if not self.finished:
+            raise RunError(f"{self.path}: this run is not finished. Go on with it: honshi train --resume {self.path}")
+        return load_model(self.path / "model.safetensors")
+
+    def write_start(self, manifest: Manifest, environment: dict[str, Any]) -> None:
+        """Freeze what the run begins with."""
+        write_json(self.path / "split.json", manifest.to_dict())
+        write_json(self.path / "environment.json", environment)
+
+    def write_history(self, rows: list[Row]) -> None:
+        content = io.StringIO()
+        writer = csv.writer(content, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(row.to_dict().values() for row in rows)
+        write_whole(self.path / "history.csv", content.getvalue().encode())
+
+    def write_end(self, model: nn.Module) -> None:
+        """Keep the model; from here on the run is finished and cannot be resumed."""
+        save(model, self.path / "model.safetensors")
+        self.state.unlink(missing_ok=True)
+
+    def _text(self, name: str) -> str:
+        try:
+            return (self.path / name).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RunError(f"{self.path / name}: this file of the run cannot be read: {error}.") from error
+
+
+def _new_folder(recipe_name: str) -> Path:
+    stamp = f"{datetime.now():%Y%m%d-%H%M%S}-{recipe_name}"
+    RUNS.mkdir(exist_ok=True)
+    # Several runs may begin within a second, also in other processes: whoever makes the folder has it.
+    for number in range(1, 1000):
+        path = RUNS / (stamp if number == 1 else f"{stamp}-{number}")
+        try:
+            path.mkdir()
+        except FileExistsError:
+            continue
+        return path
+    raise RequestError(f"{RUNS / stamp}: a thousand runs began within one second.")

@@ -1,0 +1,57 @@
+"""What the machine offers and how a run is pinned to it: device and seed."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+
+from honshi.errors import RequestError
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """The device called ``name``; ``auto`` is the first of cuda, mps, cpu that works here.
+
+    Raises:
+        RequestError: this machine, or this build of PyTorch, has no such device.
+    """
+    if name == "auto":
+        return torch.device(available_devices()[0])
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise RequestError(
+            f"There is no device called {name!r}; choose auto, {', '.join(available_devices())}."
+        ) from error
+    present = device.type in available_devices()
+    if present and device.type == "cuda" and device.index is not None:
+        present = device.index < torch.cuda.device_count()
+    if not present:
+        raise RequestError(
+            f"Device {name!r} was asked for and this machine offers {', '.join(available_devices())}. "
+            "Use --device auto, or see `honshi doctor`."
+        )
+    return device
+
+
+def available_devices() -> list[str]:
+    """The kinds of device that PyTorch can use here, the fastest first."""
+    devices = ["cpu"]
+    if torch.backends.mps.is_available():
+        devices.insert(0, "mps")
+    if torch.cuda.is_available():
+        devices.insert(0, "cuda")
+    return devices
+
+
+@contextlib.contextmanager
+def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
+    """Run a block from a known random state and give the caller's own state back afterwards.
+
+    With the same seed, machine and number of threads, a training on the CPU is repeated bit by bit.
+    """
+    cuda = [device] if device is not None and device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cuda):
+        torch.manual_seed(seed)
+        yield

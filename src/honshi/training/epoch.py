@@ -1,0 +1,75 @@
+"""One epoch of mini-batch gradient descent: the lecture's train().
+
+Shapes: b images in a batch; k classes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+
+from torch import nn
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from honshi.data.batches import Batch
+from honshi.errors import NonFiniteLossError
+from honshi.evaluation.evaluate import Criterion
+
+
+def train_epoch(
+    model: nn.Module,
+    criterion: Criterion,
+    optimizer: Optimizer,
+    batches: Iterable[Batch],
+    *,
+    schedule: LRScheduler | None = None,
+    clip_grad_norm: float | None = None,
+    epoch: int = 1,
+    on_step: Callable[[int], None] | None = None,
+) -> tuple[float, float]:
+    """Take one step of ``optimizer`` for each mini-batch.
+
+    Args:
+        model: inputs (b, …) to logits (b, k); it is set to training mode and left there.
+        criterion: logits and labels (b,) to their mean loss.
+        optimizer: over the model's parameters.
+        batches: (inputs, labels), on the model's device.
+        schedule: stepped after every mini-batch.
+        clip_grad_norm: scale the gradients down to this norm where theirs is larger.
+        epoch: its number, for the error message.
+        on_step: called with the number of mini-batches done.
+
+    Returns:
+        Mean loss and accuracy over the images, each measured just before the step that learnt from it.
+
+    Raises:
+        NonFiniteLossError: before the step that would have spoilt the weights.
+    """
+    model.train()
+    loss_sum, correct, count = 0.0, 0, 0
+    for step, (inputs, labels) in enumerate(batches, start=1):
+        logits = model(inputs)
+        loss = criterion(logits, labels)
+
+        value = loss.item()
+        if not math.isfinite(value):
+            where = f"loss became {value} at epoch {epoch}, step {step}"
+            raise NonFiniteLossError(where, epoch, step, optimizer.param_groups[0]["lr"])
+
+        optimizer.zero_grad()
+        loss.backward()
+        if clip_grad_norm is not None:
+            clip_grad_norm_(model.parameters(), clip_grad_norm)
+        optimizer.step()
+        if schedule is not None:
+            schedule.step()
+
+        # Sums over images, divided once at the end: the last small batch weighs what it should.
+        loss_sum += value * len(labels)
+        correct += (logits.argmax(1) == labels).sum()
+        count += len(labels)
+        if on_step is not None:
+            on_step(step)
+    return loss_sum / count, float(correct / count)

@@ -1,0 +1,169 @@
+"""The training: as many epochs as asked for, each followed by a look at the validation set.
+
+There is no parameter through which test data could come in: the test set is for `honshi.test`.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from honshi.data.batches import Data, make_batches
+from honshi.data.images import Images
+from honshi.data.sealed import Sealed
+from honshi.errors import NonFiniteLossError, SealedError
+from honshi.evaluation.evaluate import Criterion, loss_and_accuracy
+from honshi.evaluation.history import Row, best_row
+from honshi.runtime import seeded
+from honshi.training import state
+from honshi.training.early_stopping import EarlyStopping
+from honshi.training.epoch import train_epoch
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What a training leaves behind, beside the trained model.
+
+    Attributes:
+        history: a row an epoch.
+        best: the row of lowest validation loss.
+        restored: whether the model has that epoch's weights rather than the last one's.
+        stopped_early: whether patience ran out before the epochs did.
+        seconds: spent on training steps ("train") and on validation ("evaluate").
+    """
+
+    history: list[Row]
+    best: Row
+    restored: bool
+    stopped_early: bool
+    seconds: dict[str, float]
+
+    def plot(self, path: str | Path) -> None:
+        """Draw the learning curves to a picture."""
+        from honshi.reports.curves import draw  # matplotlib takes a while to load and not every fit draws
+
+        draw(self.history, Path(path))
+
+
+def fit(
+    model: nn.Module,
+    criterion: Criterion,
+    optimizer: Optimizer,
+    train: Data,
+    val: Data,
+    epochs: int,
+    *,
+    batch_size: int = 64,
+    schedule: LRScheduler | None = None,
+    patience: int | None = None,
+    min_delta: float = 0.0,
+    restore_best: bool = True,
+    clip_grad_norm: float | None = None,
+    remeasure_train: bool = False,
+    seed: int = 0,
+    checkpoint: Path | None = None,
+    on_epoch: Callable[[Row], None] | None = None,
+    on_step: Callable[[int], None] | None = None,
+) -> FitResult:
+    """Train a model; it computes on the device where its parameters are.
+
+    Args:
+        model: any module from inputs (b, …) to logits (b, k).
+        criterion: logits (b, k) and labels (b,) to their mean loss; any of torch's.
+        optimizer: any of torch's, over the model's parameters.
+        train, val: `Images`, a torch Dataset, or a DataLoader (which keeps its own batch size).
+        epochs: how often the training data are gone through.
+        batch_size: images in a mini-batch.
+        schedule: a learning-rate scheduler of torch, stepped after every mini-batch.
+        patience: stop after so many epochs without a lower validation loss.
+        min_delta: by how much a loss must be lower to count.
+        restore_best: end with the weights of the epoch of lowest validation loss.
+        clip_grad_norm: the largest norm that the gradients may have.
+        remeasure_train: score the training data again after each epoch in eval mode, so that
+            dropout does not fake a gap to validation.
+        seed: of the order of the images and of dropout. The same seed on the same machine gives the
+            same weights, bit by bit on a CPU. The caller's random state is left alone.
+        checkpoint: a file that holds the state after each epoch; if it exists, training goes on from it.
+        on_epoch: called with each row.
+        on_step: called with the number of mini-batches done in the epoch.
+
+    Raises:
+        SealedError: train or val is the sealed test set.
+        NonFiniteLossError: the loss became infinite or not a number.
+        RunError: the checkpoint does not belong to this training.
+    """
+    for name, data in (("train", train), ("val", val)):
+        if isinstance(data, Sealed):
+            raise SealedError(f"fit({name}=…) was given the test set")
+    if epochs < 1 or batch_size < 1:
+        raise ValueError(f"epochs and batch_size are at least 1, not {epochs} and {batch_size}")
+    device = next(model.parameters()).device
+    if isinstance(train, Images):
+        # What predict() has to do to a picture before this model may see it.
+        model.preprocessing = train.preprocessing  # type: ignore[assignment]
+        train = train.to(device)
+    if isinstance(val, Images):
+        val = val.to(device)  # once, not at each epoch's validation
+
+    shuffle = torch.Generator()
+    train_batches = make_batches(train, batch_size, shuffle=shuffle, device=device)
+    stopping = EarlyStopping(patience=patience, min_delta=min_delta)
+    rows: list[Row] = []
+    best_weights = _copy_weights(model)
+    seconds = {"train": 0.0, "evaluate": 0.0}
+
+    with seeded(seed, device):
+        if checkpoint is not None and checkpoint.exists():
+            rows, best_weights = state.restore(checkpoint, model, optimizer, schedule, stopping)
+        for epoch in range(len(rows) + 1, epochs + 1):
+            if stopping.exhausted:
+                break
+            # From seed and epoch alone, so that a resumed training sees the images in the same order.
+            shuffle.manual_seed(seed * 1_000_003 + epoch)
+            lr = optimizer.param_groups[0]["lr"]
+            started = time.perf_counter()
+            train_loss, train_accuracy = train_epoch(
+                model,
+                criterion,
+                optimizer,
+                train_batches,
+                schedule=schedule,
+                clip_grad_norm=clip_grad_norm,
+                epoch=epoch,
+                on_step=on_step,
+            )
+            trained = time.perf_counter()
+            if remeasure_train:
+                train_loss, train_accuracy = loss_and_accuracy(model, train, criterion)
+            val_loss, val_accuracy = loss_and_accuracy(model, val, criterion)
+            if not math.isfinite(val_loss):
+                raise NonFiniteLossError(f"validation loss became {val_loss} after epoch {epoch}", epoch, None, lr)
+            evaluated = time.perf_counter()
+
+            seconds["train"] += trained - started
+            seconds["evaluate"] += evaluated - trained
+            row = Row(epoch, train_loss, train_accuracy, val_loss, val_accuracy, lr, evaluated - started)
+            rows.append(row)
+            if best_row(rows) is row:
+                best_weights = _copy_weights(model)
+            stopping.note(row)
+            if checkpoint is not None:
+                state.save(checkpoint, model, optimizer, schedule, stopping, rows, best_weights)
+            if on_epoch is not None:
+                on_epoch(row)
+
+    if restore_best:
+        model.load_state_dict(best_weights)
+    return FitResult(rows, best_row(rows), restore_best, stopping.exhausted, seconds)
+
+
+def _copy_weights(model: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}

@@ -1,0 +1,79 @@
+"""Everything a training needs to go on where it was: the content of ``state.pt``.
+
+Only tensors, numbers, strings, lists and dicts are in it, so it loads with ``weights_only=True``
+and cannot carry code.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from honshi.errors import RunError
+from honshi.evaluation.history import Row
+from honshi.files import write_whole
+from honshi.training.early_stopping import EarlyStopping
+
+
+def save(
+    path: Path,
+    model: nn.Module,
+    optimizer: Optimizer,
+    schedule: LRScheduler | None,
+    stopping: EarlyStopping,
+    rows: list[Row],
+    best_weights: dict[str, Tensor],
+) -> None:
+    """Write the state after an epoch, whole or not at all."""
+    state: dict[str, Any] = {
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "schedule": None if schedule is None else schedule.state_dict(),
+        "stopping": asdict(stopping),
+        "rows": [row.to_dict() for row in rows],
+        "best_weights": best_weights,
+        # What dropout draws from; the order of the images is drawn from the seed and the epoch.
+        "random": {"cpu": torch.get_rng_state()},
+    }
+    device = next(model.parameters()).device
+    if device.type == "cuda":
+        state["random"]["cuda"] = torch.cuda.get_rng_state(device)
+    content = io.BytesIO()
+    torch.save(state, content)
+    write_whole(path, content.getvalue())
+
+
+def restore(
+    path: Path,
+    model: nn.Module,
+    optimizer: Optimizer,
+    schedule: LRScheduler | None,
+    stopping: EarlyStopping,
+) -> tuple[list[Row], dict[str, Tensor]]:
+    """Put everything back as it was; the rows so far and the best weights.
+
+    Raises:
+        RunError: the file is damaged or belongs to another training.
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        if schedule is not None:
+            schedule.load_state_dict(state["schedule"])
+        stopping.reference, stopping.waited = state["stopping"]["reference"], state["stopping"]["waited"]
+        torch.set_rng_state(state["random"]["cpu"])
+        if "cuda" in state["random"] and torch.cuda.is_available():
+            torch.cuda.set_rng_state(state["random"]["cuda"], next(model.parameters()).device)
+        return [Row(**row) for row in state["rows"]], state["best_weights"]
+    except (OSError, EOFError, pickle.UnpicklingError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise RunError(f"{path}: this state cannot be resumed from: {first_line} Remove it to begin again.") from error
