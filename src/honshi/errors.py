@@ -4,7 +4,8 @@
     ├── RequestError               exit code 2: the request itself was wrong
     │   ├── RecipeError            a recipe or option that does not hold together
     │   ├── DataNotFoundError      no data set of that name, no such folder
-    │   └── RunNotFoundError       no run, or more than one, answers to that name
+    │   ├── RunNotFoundError       no run, or more than one, answers to that name
+    │   └── AlreadyOpenedError     another model has sat this test set
     ├── DataError                  the data are there and cannot be used
     │   ├── IdxError               an IDX file is damaged; carries file and offset
     │   └── DownloadError          no mirror gave the right file
@@ -45,6 +46,10 @@ class DataNotFoundError(RequestError):
 
 class RunNotFoundError(RequestError):
     """No run, or more than one, answers to that name."""
+
+
+class AlreadyOpenedError(RequestError):
+    """Another model has sat this test set, and no reason was given to open it again."""
 
 
 class DataError(HonshiError):

@@ -20,10 +20,12 @@ from torch.optim.lr_scheduler import LRScheduler
 from honshi import losses, models, optimizers
 from honshi.data import Splits, load
 from honshi.errors import RunError
+from honshi.evaluation.calibration import fit_temperature
+from honshi.evaluation.evaluate import infer
 from honshi.evaluation.history import Row, best_row
 from honshi.recipe import Recipe
 from honshi.reports import curves
-from honshi.runs import Run
+from honshi.runs import Run, find, looks
 from honshi.runs.environment import describe
 from honshi.runtime import pick_device, seeded
 from honshi.training import FitResult, fit
@@ -38,6 +40,20 @@ def load_splits(recipe: Recipe) -> Splits:
         normalize=recipe.data.normalize,
         subset=recipe.data.subset,
     )
+
+
+def open_finished(name: str) -> tuple[Run, nn.Module, Splits]:
+    """A finished run with its model and the data that it was trained on.
+
+    Raises:
+        RunNotFoundError: no run answers to that name.
+        RunError: it is not finished, or the data have changed since.
+    """
+    run = find(name)
+    model, splits = run.model(), load_splits(run.recipe)
+    if splits.manifest != run.manifest:
+        raise RunError(f"{run.path}: the data are not those that this run was trained and validated on.")
+    return run, model, splits
 
 
 @dataclass(frozen=True)
@@ -60,15 +76,15 @@ class Experiment:
     load_seconds: float
 
     @classmethod
-    def build(cls, recipe: Recipe) -> Self:
-        """Read the data and build the parts.
+    def build(cls, recipe: Recipe, splits: Splits | None = None) -> Self:
+        """Read the data, where they are not at hand, and build the parts.
 
         Raises:
             RequestError, DataError: the data, the device or the options do not allow it.
         """
         device = pick_device(recipe.training.device)
         started = time.perf_counter()
-        splits = load_splits(recipe)
+        splits = splits or load_splits(recipe)
         load_seconds = time.perf_counter() - started
         train = splits.train
         with seeded(recipe.training.seed):
@@ -105,6 +121,7 @@ class Experiment:
         def record(row: Row) -> None:
             rows.append(row)
             run.write_history(rows)
+            looks.note(self.splits.manifest.val_sha256, "epoch", run.name)
             if on_epoch is not None:
                 on_epoch(row)
 
@@ -130,7 +147,7 @@ class Experiment:
         )
         run.write_history(result.history)
         curves.draw(result.history, run.path / "curves.png")
-        run.write_end(self.model)
+        run.write_end(self.model, fit_temperature(*infer(self.model, self.splits.val)))
         return result
 
     def summary(self, run: Run, result: FitResult, total_seconds: float) -> dict[str, Any]:

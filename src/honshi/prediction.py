@@ -147,13 +147,16 @@ def find_images(paths: Sequence[Path]) -> list[Path]:
 def _open(image: Picture) -> Image.Image:
     if isinstance(image, Tensor):
         image = image.cpu().numpy()
-        image = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
+        if image.ndim == 3:
+            image = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
     if isinstance(image, np.ndarray):
         if image.dtype != np.uint8:
             raise ImageError(f"Pixels are uint8 from 0 to 255, not {image.dtype}.")
+        if not image.size or image.shape[2:] not in ((), (3,), (4,)):
+            raise ImageError(f"The pixels of one image are (h, w) or (h, w, 3), not {image.shape}.")
         image = Image.fromarray(image)
     if isinstance(image, Image.Image):
-        return _flattened(image)
+        return _flattened(ImageOps.exif_transpose(image))
     try:
         with Image.open(image) as opened:
             return _flattened(ImageOps.exif_transpose(opened))

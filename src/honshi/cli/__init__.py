@@ -9,7 +9,9 @@ from importlib.metadata import version
 
 import click
 
+from honshi.cli.compare import compare
 from honshi.cli.doctor import doctor
+from honshi.cli.ledger import ledger
 from honshi.cli.predict import predict
 from honshi.cli.runs import runs
 from honshi.cli.test import test
@@ -22,6 +24,7 @@ INTERRUPTED = 130
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(version("honshi"), prog_name="honshi")
+@click.option("--debug", is_flag=True, expose_value=False, help="Show where an error came from; anywhere in the line.")
 def honshi() -> None:
     """Train image classifiers and end with a score that you may believe.
 
@@ -36,7 +39,7 @@ def honshi() -> None:
     """
 
 
-for command in (train, validate, test, predict, runs, doctor):
+for command in (train, runs, validate, compare, predict, test, ledger, doctor):
     honshi.add_command(command)
 
 

@@ -15,7 +15,10 @@ json_option = click.option(
 
 def console(as_json: bool = False) -> Console:
     """For people: stdout, or stderr where stdout belongs to JSON."""
-    return Console(stderr=as_json, highlight=False)
+    screen = Console(stderr=as_json, highlight=False, markup=False)
+    if not screen.is_terminal:
+        screen.width = 160  # a file or a pipe has no edge that a table would have to fit in
+    return screen
 
 
 def print_json(value: Any) -> None:

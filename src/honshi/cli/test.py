@@ -2,44 +2,118 @@
 
 from __future__ import annotations
 
+import sys
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from honshi.cli.console import console, json_option, print_json
 from honshi.cli.validate import print_classes
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from honshi.exam import ExamResult
+
 
 @click.command()
 @click.argument("run")
+@click.option("--yes", is_flag=True, help="Do not ask before the test set is opened.")
+@click.option("--predict", "expected", type=float, metavar="ACCURACY", help="Record what you expect first: 0.975.")
+@click.option("--again", is_flag=True, help="Open a test set that another model has sat; needs --reason.")
+@click.option("--reason", metavar="TEXT", help="Why it is opened again; it goes into the ledger.")
 @json_option
-def test(run: str, as_json: bool) -> None:
-    """The real exam: open the sealed test set for a run, on the record.
+def test(run: str, yes: bool, expected: float | None, again: bool, reason: str | None, as_json: bool) -> None:
+    """The real exam: open the sealed test set for a run, once, on the record.
 
-    It is for the end, when nothing is left to decide. The ledger keeps every opening; the same
-    weights get their recorded result again.
+    It is for the end, when nothing is left to decide. The same weights get their recorded result
+    again; other weights are refused unless you say why.
 
     \b
-    Example
-      honshi test best
+    Examples
+      honshi test best --predict 0.975
+      honshi test latest --again --reason "the first run had a wrong label file"
     """
+    from honshi import exam
     from honshi.data.sources import open_source
-    from honshi.exam import test as sit
-    from honshi.runs import find
+    from honshi.errors import RequestError
+    from honshi.evaluation.intervals import wilson
+    from honshi.files import sha256
+    from honshi.runs import find, looks
 
+    if again != (reason is not None and bool(reason.strip())):
+        raise RequestError('To open a test set again takes both --again and --reason "why".')
+    if expected is not None and not 0 <= expected <= 1:
+        raise RequestError(f"--predict {expected:g}: an accuracy lies between 0 and 1, as 0.975.")
     found = find(run)
-    model = found.model()
-    result = sit(model, open_source(found.recipe.data.source).test, run=str(found.path.resolve()))
+    model, kept, manifest = found.model(), found.kept, found.manifest
+    sealed = open_source(found.recipe.data.source).test
     screen = console(as_json)
-    lower, upper = result.interval
-    screen.print(
-        f"Test accuracy {result.accuracy:.2%} (95 % interval {lower:.2%} to {upper:.2%}, n = {result.n:,}), "
-        f"loss {result.loss:.4f}",
-        soft_wrap=True,
-    )
-    print_classes(screen, result.per_class)
-    told = "the first" if result.first else "not the first: someone has seen a score on this test set before"
-    screen.print(
-        f"Opening {result.opening} of the test set of {result.test_set} ({told}), recorded {result.recorded}.",
-        soft_wrap=True,
-    )
+    wear = looks.describe(manifest.val_sha256, manifest.val_size, kept.val_accuracy)
+    lower, upper = wilson(round(kept.val_accuracy * manifest.val_size), manifest.val_size)
+
+    result = exam.recorded(model, sealed, again=reason)
+    if result is None:
+        screen.print(
+            f"Validation accuracy of {found.name}: {kept.val_accuracy:.2%} (95 % interval {lower:.2%} to {upper:.2%}, "
+            f"n = {manifest.val_size:,}). {wear.sentence}\n"
+            f"This opens the sealed test set of {sealed.name} and writes it down. It is the real exam: afterwards "
+            "nothing more should be changed because of its score.",
+            soft_wrap=True,
+        )
+        if not yes:
+            if not sys.stdin.isatty():
+                raise RequestError("Nobody is there to ask. To open the test set without being asked, give --yes.")
+            click.confirm("Open it?", abort=True, err=as_json)
+        result = exam.test(
+            model,
+            sealed,
+            expected=expected,
+            again=reason,
+            record={
+                "run": str(found.path.resolve()),
+                "recipe_sha256": sha256(found.recipe.to_toml().encode()),
+                "validation": {"n": manifest.val_size, "accuracy": kept.val_accuracy, "interval": [lower, upper]},
+                "looks": wear.looks,
+                "optimism": wear.optimism,
+            },
+        )
+    else:
+        screen.print("These weights have sat this exam: this is the recorded result, and no new opening.")
+    _print_result(screen, result)
     if as_json:
         print_json(result.to_dict())
+
+
+def _print_result(screen: Console, result: ExamResult) -> None:
+    """Expectation, validation and test side by side, then each class."""
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("")
+    for column in ("accuracy", "95 % interval", "n"):
+        table.add_column(column, justify="right")
+    if result.expected is not None:
+        table.add_row("expected", f"{result.expected:.2%}", "", "")
+    validation: dict[str, Any] | None = result.record.get("validation")
+    if validation is not None:
+        lower, upper = validation["interval"]
+        table.add_row(
+            "validation", f"{validation['accuracy']:.2%}", f"{lower:.2%} to {upper:.2%}", f"{validation['n']:,}"
+        )
+    lower, upper = result.interval
+    table.add_row("test", f"{result.accuracy:.2%}", f"{lower:.2%} to {upper:.2%}", f"{result.n:,}")
+    screen.print(table)
+    if result.openings > 1:
+        lower, upper = result.simultaneous_interval
+        screen.print(
+            f"Opening {result.opening} of {result.openings} of this test set; for all of them together to hold, the "
+            f"interval is {lower:.2%} to {upper:.2%} (Bonferroni over {result.openings}).",
+            soft_wrap=True,
+        )
+    print_classes(screen, result.per_class)
+    why = f" Reason given: {result.reason}" if result.reason else ""
+    screen.print(
+        f"Opening {result.opening} of the test set of {result.test_set}, recorded {result.recorded}.{why}",
+        soft_wrap=True,
+    )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from honshi.evaluation import Row
     from honshi.experiment import Experiment
+    from honshi.recipe import Recipe
     from honshi.runs import Run
     from honshi.training import FitResult
 
@@ -24,10 +25,17 @@ if TYPE_CHECKING:
 @click.argument("recipe", default="lecture")
 @recipe_options
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder; runs/<date-time>-<recipe> if left out.")
+@click.option("--seeds", type=click.IntRange(2), metavar="N", help="Train N seeds, from --seed on; mean and deviation.")
 @click.option("--resume", metavar="RUN", help="Go on with a run that was interrupted.")
 @json_option
 def train(
-    recipe: str, settings: tuple[str, ...], out: Path | None, resume: str | None, as_json: bool, **options: Any
+    recipe: str,
+    settings: tuple[str, ...],
+    out: Path | None,
+    seeds: int | None,
+    resume: str | None,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Train a model into a new run folder.
 
@@ -47,7 +55,7 @@ def train(
     from honshi.runs import Run, find
 
     if resume is not None:
-        given = given_options(settings, options) + (["--out"] if out else [])
+        given = given_options(settings, options) + (["--out"] if out else []) + (["--seeds"] if seeds else [])
         if given:
             raise RequestError(
                 f"--resume goes on with the run's own recipe, so {', '.join(given)} cannot be given with it."
@@ -58,6 +66,9 @@ def train(
         experiment = Experiment.build(run.recipe)
     else:
         chosen = read_recipe(recipe, settings, options)
+        if seeds is not None:
+            _train_seeds(chosen, seeds, out, as_json)
+            return
         experiment = Experiment.build(chosen)
         run = Run.create(chosen, out)
 
@@ -89,7 +100,7 @@ def _train(screen: Console, experiment: Experiment, run: Run) -> FitResult:
         transient=True,
         disable=not screen.is_terminal,
     )
-    screen.print("[bold]epoch   train loss  accuracy    val loss  accuracy   seconds[/bold]")
+    screen.print("epoch   train loss  accuracy    val loss  accuracy   seconds", style="bold")
     with progress:
         task = progress.add_task("", total=epochs * steps, completed=done * steps, epoch=done + 1, epochs=epochs)
         drawn = 0.0
@@ -113,6 +124,32 @@ def _train(screen: Console, experiment: Experiment, run: Run) -> FitResult:
         return experiment.train(run, on_epoch=on_epoch, on_step=on_step if screen.is_terminal else None)
 
 
+def _train_seeds(recipe: Recipe, count: int, out: Path | None, as_json: bool) -> None:
+    """One line for each seed, then what to expect of the next one."""
+    from honshi.seeds import train_seeds
+
+    screen = console(as_json)
+    screen.print(f"recipe {recipe.name}, {count} seeds on the same split of {recipe.data.source}")
+    screen.print(" seed  kept epoch    val loss  accuracy   seconds", style="bold")
+
+    def on_seed(run: Run, experiment: Experiment, result: FitResult) -> None:
+        seed, kept = experiment.recipe.training.seed, run.kept
+        seconds = sum(result.seconds.values())
+        screen.print(f"{seed:>5}  {kept.epoch:>10}  {kept.val_loss:>10.4f}  {kept.val_accuracy:>8.2%}  {seconds:>8.2f}")
+
+    content = train_seeds(recipe, count, out, on_seed)
+    loss, accuracy = content["val_loss"], content["val_accuracy"]
+    screen.print(
+        f"\nValidation accuracy {accuracy['mean']:.2%} ± {accuracy['deviation']:.2%} "
+        f"(from {accuracy['lowest']:.2%} to {accuracy['highest']:.2%}), "
+        f"loss {loss['mean']:.4f} ± {loss['deviation']:.4f}"
+        f"\nFolder: {content['run']}  (curves.png with the band, seeds.json, a run for each seed)",
+        soft_wrap=True,
+    )
+    if as_json:
+        print_json(content)
+
+
 def _print_plan(screen: Console, experiment: Experiment, run: Run) -> None:
     """What is about to happen."""
     from rich.table import Table
@@ -121,7 +158,9 @@ def _print_plan(screen: Console, experiment: Experiment, run: Run) -> None:
 
     recipe, splits = experiment.recipe, experiment.splits
     counts = splits.train.class_counts()
-    named = ", ".join(f"{name} {count:,}" for name, count in zip(splits.train.classes, counts, strict=True))
+    named = f"{len(counts)} classes of {min(counts):,} to {max(counts):,}"
+    if len(counts) <= 10:
+        named = " · ".join(f"{name}: {count:,}" for name, count in zip(splits.train.classes, counts, strict=True))
     mean, std = splits.train.normalization.mean, splits.train.normalization.std
     shown = ", ".join(f"{m:.4g} ± {s:.4g}" for m, s in zip(mean, std, strict=True))
     layers = [
@@ -175,6 +214,7 @@ def _options(options: Any) -> str:
 def _print_end(screen: Console, experiment: Experiment, run: Run, result: FitResult) -> None:
     """The best epoch, what the two curves say, where everything is, and what to do next."""
     from honshi.evaluation.diagnosis import split_verdict
+    from honshi.runs.folder import RUNS
 
     best, last = result.best, result.history[-1]
     kept = best if result.restored else last
@@ -187,10 +227,12 @@ def _print_end(screen: Console, experiment: Experiment, run: Run, result: FitRes
     verdict = split_verdict(kept, len(experiment.splits.val))
     screen.print(f"{verdict[:1].upper()}{verdict[1:]}", soft_wrap=True)
     screen.print(f"Run folder: {run.path}  (curves.png, history.csv, model.safetensors, …)", soft_wrap=True)
-    screen.print(
-        f"\nNext\n  honshi validate {run.name}          the score of each class\n"
-        f"  honshi predict {run.name} IMAGE...  what is in an image?\n"
-        f"  honshi runs                         all runs side by side\n"
-        f"  honshi test {run.name}              the real exam: once, when you have decided",
-        soft_wrap=True,
-    )
+    screen.print("\nNext")
+    name = run.name if run.path.parent == RUNS else str(run.path)
+    for command, purpose in (
+        (f"validate {name}", "the mock exam: the score of each class"),
+        (f"predict {name} IMAGE", "what is in an image?"),
+        ("runs", "all runs side by side"),
+        (f"test {name}", "the real exam: once, when you have decided"),
+    ):
+        screen.print(f"  honshi {command:<{len(name) + 15}}  {purpose}", soft_wrap=True)

@@ -22,34 +22,64 @@ if TYPE_CHECKING:
 def validate(run: str, as_json: bool) -> None:
     """The mock exam again: score a run on its validation set, as often as you like.
 
+    It also draws, into the run's folder, which classes are taken for which (confusion.png), the
+    surest mistakes (mistakes.png) and confidence against accuracy (reliability.png).
+
     \b
     Example
       honshi validate latest
     """
     from honshi import losses
-    from honshi.errors import RunError
     from honshi.evaluation import evaluate
-    from honshi.experiment import load_splits
-    from honshi.runs import find
+    from honshi.evaluation.calibration import reliability
+    from honshi.evaluation.evaluate import infer
+    from honshi.experiment import open_finished
+    from honshi.reports.confusion import draw_confusion
+    from honshi.reports.mistakes import draw_mistakes
+    from honshi.reports.reliability import draw_reliability
+    from honshi.runs import looks
 
-    found = find(run)
-    model = found.model()
-    splits = load_splits(found.recipe)
-    if splits.manifest != found.manifest:
-        raise RunError(f"{found.path}: the data are not those that this run was trained and validated on.")
+    found, model, splits = open_finished(run)
     criterion = losses.build(found.recipe.loss, splits.train.class_counts())
     score = evaluate(model, splits.val, criterion)
+    looks.note(splits.manifest.val_sha256, "validate", found.name)
+    wear = looks.describe(splits.manifest.val_sha256, score.n, score.accuracy)
+
+    logits, labels = infer(model, splits.val)
+    temperature = found.temperature
+    before, after = reliability(logits, labels), reliability(logits, labels, temperature)
+    draw_confusion(score.confusion, splits.val.classes, found.path / "confusion.png")
+    draw_mistakes(splits.val, (logits / temperature).softmax(1), found.path / "mistakes.png")
+    draw_reliability(before, after, temperature, found.path / "reliability.png")
+
     screen = console(as_json)
-    screen.print(f"Validation of {found.path}, the mock exam ({splits.manifest.source})", soft_wrap=True)
     lower, upper = score.interval
+    screen.print(f"Validation of {found.path}, the mock exam ({splits.manifest.source})", soft_wrap=True)
     screen.print(
         f"accuracy {score.accuracy:.2%} (95 % interval {lower:.2%} to {upper:.2%}, n = {score.n:,}), "
         f"loss {score.loss:.4f}",
         soft_wrap=True,
     )
+    screen.print(
+        f"calibration error {before.error:.2%}, with temperature {temperature:.3f} {after.error:.2%} "
+        "(fitted on these same images)",
+        soft_wrap=True,
+    )
+    screen.print(wear.sentence, soft_wrap=True)
     print_classes(screen, score.per_class)
+    screen.print(f"Pictures: {found.path}/confusion.png, mistakes.png, reliability.png", soft_wrap=True)
     if as_json:
-        print_json({"split": "validation", "run": str(found.path), **score.to_dict()})
+        print_json(
+            {
+                "split": "validation",
+                "run": str(found.path),
+                **score.to_dict(),
+                "temperature": temperature,
+                "calibration_error": {"before": before.error, "after": after.error},
+                "looks": wear.looks,
+                "optimism": wear.optimism,
+            }
+        )
 
 
 def print_classes(screen: Console, per_class: Mapping[str, ClassScore]) -> None:

@@ -60,6 +60,8 @@ class Batches:
 
     def __iter__(self) -> Iterator[Batch]:
         count, device = len(self.labels), self.labels.device
+        if not count:
+            return
         if self.shuffle is None:
             order = torch.arange(count, device=device)
         else:

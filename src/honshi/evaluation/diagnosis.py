@@ -16,7 +16,7 @@ def split_verdict(row: Row, val_size: int) -> str:
     shown = f"validation {row.val_accuracy:.2%} (95 % interval {lower:.2%} to {upper:.2%}, n = {val_size:,})"
     gap = (row.train_accuracy - row.val_accuracy) * 100
     if row.train_accuracy > upper:
-        return f"{shown}, training {gap:.2f} points above it: more than chance, the model has begun to overfit."
+        return f"{shown}, training {gap:.2f} points above it: more than chance, it knows its own images better."
     if row.train_accuracy < lower:
         return f"{shown}, training {-gap:.2f} points below it: as while it still learns fast, or with dropout."
     return f"{shown}, training {row.train_accuracy:.2%}: no gap that {val_size:,} images could show."

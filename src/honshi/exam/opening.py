@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -12,10 +14,16 @@ from torch import nn
 
 from honshi.data.images import Images, Preprocessing
 from honshi.data.sealed import Sealed, unseal
-from honshi.errors import RequestError
+from honshi.errors import AlreadyOpenedError, RequestError
 from honshi.evaluation.evaluate import evaluate
+from honshi.evaluation.intervals import wilson
 from honshi.evaluation.metrics import ClassScore
 from honshi.exam.ledger import Ledger
+
+CONFIDENCE = 0.95
+
+# What a reservation says, and its completion says again.
+RESERVED = ("test_set", "test_sha256", "weights_sha256", "opening", "expected", "reason", "record")
 
 
 @dataclass(frozen=True)
@@ -25,9 +33,15 @@ class ExamResult:
     Attributes:
         test_set: what the data set is called.
         n, loss, accuracy, interval, per_class: as in `Evaluation`.
-        opening: how many models have sat this test set, this one included.
-        first: whether this was the first; later scores were read by someone who knew earlier ones.
+        opening: which model this was to sit the test set, from 1.
+        openings: how many have sat it until now.
+        first: whether this was the first; who read a later score knew earlier ones.
+        simultaneous_interval: an interval wide enough to hold for all openings together (Bonferroni);
+            where there was only one, the ordinary interval.
+        expected: the accuracy that was expected before, if someone said so.
+        reason: why it was opened again.
         recorded: when, in UTC (ISO 8601).
+        record: what else was written down: run, recipe, validation, looks.
     """
 
     test_set: str
@@ -37,62 +51,187 @@ class ExamResult:
     interval: tuple[float, float]
     per_class: dict[str, ClassScore]
     opening: int
+    openings: int
     first: bool
+    simultaneous_interval: tuple[float, float]
+    expected: float | None
+    reason: str | None
     recorded: str
+    record: dict[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
         """What ``honshi test --json`` prints."""
         return {"split": "test", **asdict(self)}
 
     @classmethod
-    def from_entry(cls, entry: Mapping[str, Any]) -> Self:
-        score = dict(entry["score"])
-        score["interval"] = tuple(score["interval"])
-        score["per_class"] = {name: ClassScore(**values) for name, values in score["per_class"].items()}
-        opening = entry["opening"]
-        return cls(test_set=entry["test_set"], **score, opening=opening, first=opening == 1, recorded=entry["time"])
+    def from_entry(cls, entry: Mapping[str, Any], openings: int) -> Self:
+        score, opening = entry["score"], entry["opening"]
+        right = round(score["accuracy"] * score["n"])
+        return cls(
+            test_set=entry["test_set"],
+            n=score["n"],
+            loss=score["loss"],
+            accuracy=score["accuracy"],
+            interval=wilson(right, score["n"], CONFIDENCE),
+            per_class={name: ClassScore(**values) for name, values in score["per_class"].items()},
+            opening=opening,
+            openings=openings,
+            first=opening == 1,
+            simultaneous_interval=wilson(right, score["n"], 1 - (1 - CONFIDENCE) / openings),
+            expected=entry["expected"],
+            reason=entry["reason"],
+            recorded=entry["time"],
+            record=entry["record"],
+        )
 
 
-def test(model: nn.Module, sealed: Sealed, *, run: str | None = None) -> ExamResult:
+def test(
+    model: nn.Module,
+    sealed: Sealed,
+    *,
+    expected: float | None = None,
+    again: str | None = None,
+    record: Mapping[str, Any] | None = None,
+) -> ExamResult:
     """Score a model on the sealed test set, once, on the record.
 
-    The opening is reserved in the ledger before a single image is scored, so that one that is broken
-    off counts too. The same weights get their recorded result again: that is no new opening.
+    The opening is reserved in the ledger before an image is shown to the model, so that one that is
+    broken off counts too; the same weights complete it. Weights that have a recorded result get it
+    again, which is no new opening. Other weights are refused, unless ``again`` gives a reason.
+
+    Under torchrun only rank 0 opens; the others wait for its result.
 
     Args:
         model: trained on images of the same kind.
         sealed: ``splits.test``.
-        run: where the model comes from, for the record.
+        expected: the accuracy within [0, 1] that you expect, recorded before the opening.
+        again: why a test set that another model has sat is opened once more.
+        record: what else to write down, as JSON.
 
     Raises:
-        RequestError: this is no sealed test set.
+        AlreadyOpenedError: another model has sat this test set; the message names it.
+        RequestError: this is no sealed test set, or the expectation is no accuracy.
         LedgerError: the record cannot be kept, so nothing is opened.
     """
-    if not isinstance(sealed, Sealed):
-        raise RequestError(
-            f"The exam takes the sealed test set, splits.test, and not a {type(sealed).__name__}. "
-            "honshi.evaluate() scores other images."
-        )
-    weights = weights_hash(model)
+    if expected is not None and not 0 <= expected <= 1:
+        raise RequestError(f"An expected accuracy lies between 0 and 1, as 0.975, and {expected} does not.")
+    if torch.distributed.is_available() and _follower():
+        # torchrun ends this process too if rank 0 is refused, so this does not wait for ever.
+        while (result := recorded(model, sealed)) is None:
+            time.sleep(0.2)
+        return result
     ledger = Ledger.of_user()
     with ledger.locked():
+        sitting = _Sitting.prepare(ledger, model, sealed)
+        if sitting.result is not None:
+            return sitting.result
+        reservation = sitting.reservation
+        if reservation is None:
+            sitting.refuse_unless(again)
+            reservation = ledger.append(
+                "reserved",
+                test_set=sealed.name,
+                test_sha256=sitting.test_sha256,
+                weights_sha256=sitting.weights_sha256,
+                opening=len(sitting.reservations) + 1,
+                expected=expected,
+                reason=again,
+                record=dict(record or {}),
+            )
+        score = evaluate(model, _as_trained(sitting.images, model)).to_dict()
+        entry = ledger.append(
+            "completed",
+            **{key: reservation[key] for key in RESERVED},
+            score={key: score[key] for key in ("n", "loss", "accuracy", "per_class")},
+        )
+        return ExamResult.from_entry(entry, max(entry["opening"], len(sitting.reservations)))
+
+
+def recorded(model: nn.Module, sealed: Sealed, *, again: str | None = None) -> ExamResult | None:
+    """The result that these weights have already; None if `test` would open the test set for them.
+
+    Raises:
+        AlreadyOpenedError: `test` would refuse.
+    """
+    sitting = _Sitting.prepare(Ledger.of_user(), model, sealed)
+    if sitting.reservation is None:
+        sitting.refuse_unless(again)
+    return sitting.result
+
+
+@dataclass(frozen=True)
+class _Sitting:
+    """What the ledger says of one model and one test set.
+
+    Attributes:
+        images: of the test set, read to know which exam it is; not yet shown to the model.
+        reservations, completions: of this test set, the oldest first.
+        reservation: the one of these weights.
+        result: what these weights have been given.
+    """
+
+    images: Images
+    test_sha256: str
+    weights_sha256: str
+    reservations: list[dict[str, Any]]
+    completions: list[dict[str, Any]]
+
+    @classmethod
+    def prepare(cls, ledger: Ledger, model: nn.Module, sealed: Sealed) -> Self:
+        if not isinstance(sealed, Sealed):
+            raise RequestError(
+                f"The exam takes the sealed test set, splits.test, and not a {type(sealed).__name__}. "
+                "honshi.evaluate() scores other images."
+            )
         images = unseal(sealed)
-        identity = images.sha256()
-        mine = {"test_sha256": identity, "weights_sha256": weights}
-        of_this_test = [entry for entry in ledger.entries() if entry["test_sha256"] == identity]
-        of_these_weights = [entry for entry in of_this_test if entry["weights_sha256"] == weights]
-        for entry in of_these_weights:
-            if entry["event"] == "completed":
-                return ExamResult.from_entry(entry)
-        if of_these_weights:
-            opening = of_these_weights[0]["opening"]  # reserved, and broken off before it was scored
-        else:
-            opening = 1 + sum(entry["event"] == "reserved" for entry in of_this_test)
-            ledger.append("reserved", test_set=sealed.name, run=run, opening=opening, **mine)
-        score = evaluate(model, _as_trained(images, model)).to_dict()
-        del score["confusion"]
-        entry = ledger.append("completed", test_set=sealed.name, run=run, opening=opening, **mine, score=score)
-    return ExamResult.from_entry(entry)
+        exam = test_set_hash(images)
+        entries = [entry for entry in ledger.entries() if entry["test_sha256"] == exam]
+        reservations = [entry for entry in entries if entry["event"] == "reserved"]
+        completions = [entry for entry in entries if entry["event"] == "completed"]
+        return cls(images, exam, weights_hash(model), reservations, completions)
+
+    @property
+    def reservation(self) -> dict[str, Any] | None:
+        return self._mine(self.reservations)
+
+    @property
+    def result(self) -> ExamResult | None:
+        completion = self._mine(self.completions)
+        return None if completion is None else ExamResult.from_entry(completion, len(self.reservations))
+
+    def _mine(self, entries: list[dict[str, Any]]) -> dict[str, Any] | None:
+        return next((entry for entry in entries if entry["weights_sha256"] == self.weights_sha256), None)
+
+    def refuse_unless(self, again: str | None) -> None:
+        """Only the first model sits without giving a reason."""
+        if not self.reservations or (again is not None and again.strip()):
+            return
+        last = self.reservations[-1]
+        score = next((e["score"]["accuracy"] for e in self.completions if e["opening"] == last["opening"]), None)
+        outcome = "broken off before a score" if score is None else f"accuracy {score:.2%}"
+        run = last["record"].get("run", "a model of the library")
+        raise AlreadyOpenedError(
+            f"The test set of {last['test_set']} was opened on {last['time']} for {run} "
+            f"(opening {last['opening']}, {outcome}), and this is another model. A score that is read after another "
+            "one can be tuned on it. Compare models with honshi compare. If it must be, give a reason "
+            f'(--again --reason "…"): it counts as opening {len(self.reservations) + 1} and its interval is widened.'
+        )
+
+
+def _follower() -> bool:
+    """Whether torchrun started this process as another than rank 0."""
+    return torch.distributed.is_torchelastic_launched() and os.environ.get("RANK", "0") != "0"
+
+
+def test_set_hash(images: Images) -> str:
+    """Which exam it is, by content: decoded pixels and labels, in whatever order and under whatever name."""
+    size = images.pixels[0].numel()
+    pixels = images.pixels.contiguous().numpy().data.cast("B")
+    each = sorted(
+        hashlib.sha256(pixels[place * size : (place + 1) * size]).digest() + label.to_bytes(8, "big")
+        for place, label in enumerate(images.labels.tolist())
+    )
+    return hashlib.sha256(str(images.shape).encode() + b"".join(each)).hexdigest()
 
 
 def weights_hash(model: nn.Module) -> str:

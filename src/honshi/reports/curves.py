@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from honshi.evaluation.history import Row, best_row
-from honshi.files import write_whole
+from honshi.reports.picture import save_picture
 
 # Two colours that colour-blind readers and grey printers keep apart (Okabe and Ito, 2008).
-TRAIN, VALIDATION = "#0072B2", "#D55E00"
+VALIDATION = "#D55E00"
+PARTS = (("train", "training", "#0072B2"), ("val", "validation", VALIDATION))
 
 
 def draw(rows: Sequence[Row], path: Path) -> None:
@@ -26,14 +27,32 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     loss.set_ylim(bottom=0)
     _curve(accuracy, rows, "accuracy", best)
     accuracy.yaxis.set_major_formatter(PercentFormatter(xmax=1))
-    picture = io.BytesIO()
-    figure.savefig(picture, format=path.suffix.lstrip(".") or "png", dpi=150)
-    write_whole(path, picture.getvalue())
+    save_picture(figure, path)
+
+
+def draw_band(histories: Sequence[Sequence[Row]], path: Path) -> None:
+    """Draw the curves of several seeds: their mean, and a band of one standard deviation either side.
+
+    Where trainings stopped early, the curves end with the shortest.
+    """
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    length = min(map(len, histories))
+    epochs = range(1, length + 1)
+    for axes, quantity in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        for part, name, colour in PARTS:
+            values = np.array([[getattr(row, f"{part}_{quantity}") for row in rows[:length]] for rows in histories])
+            mean, deviation = values.mean(axis=0), values.std(axis=0, ddof=1)
+            axes.plot(epochs, mean, color=colour, marker="o", markersize=4, linewidth=1.8, label=name)
+            axes.fill_between(epochs, mean - deviation, mean + deviation, color=colour, alpha=0.2, linewidth=0)
+        _dress(axes, f"{quantity}, mean ± deviation of {len(histories)} seeds")
+    figure.axes[0].set_ylim(bottom=0)
+    figure.axes[1].yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    save_picture(figure, path)
 
 
 def _curve(axes: Axes, rows: Sequence[Row], quantity: str, best: Row) -> None:
     epochs = [row.epoch for row in rows]
-    for part, name, colour in (("train", "training", TRAIN), ("val", "validation", VALIDATION)):
+    for part, name, colour in PARTS:
         values = [getattr(row, f"{part}_{quantity}") for row in rows]
         axes.plot(epochs, values, color=colour, marker="o", markersize=4, linewidth=1.8, label=name)
     value = getattr(best, f"val_{quantity}")
@@ -50,8 +69,12 @@ def _curve(axes: Axes, rows: Sequence[Row], quantity: str, best: Row) -> None:
         color=VALIDATION,
         label=f"best epoch: {best.epoch} ({shown})",
     )
+    _dress(axes, quantity)
+
+
+def _dress(axes: Axes, title: str) -> None:
     axes.set_xlabel("epoch")
-    axes.set_title(quantity, loc="left", fontweight="bold")
+    axes.set_title(title, loc="left", fontweight="bold")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(color="0.92")
     axes.spines[["top", "right"]].set_visible(False)

@@ -12,14 +12,15 @@ def all_runs(folder: Path = RUNS) -> list[Run]:
     """Every run in a folder, the oldest first."""
     if not folder.is_dir():
         return []
-    runs = [Run(path) for path in folder.iterdir() if (path / "recipe.toml").is_file()]
-    return sorted(runs, key=_started)
+    # A run is one level down; the seeds of one recipe have a folder of their own in between.
+    recipes = [*folder.glob("*/recipe.toml"), *folder.glob("*/seed-*/recipe.toml")]
+    return sorted((Run(path.parent) for path in recipes), key=_started)
 
 
 def find(name: str, folder: Path = RUNS) -> Run:
     """A run by its folder, its name, a unique prefix of it, ``latest`` or ``best``.
 
-    ``best`` is the finished run of highest validation accuracy; runs on other data or another split
+    ``best`` is the finished run of highest validation accuracy. Runs on other data or another split
     do not compare, so it looks only at those that share the latest finished run's validation set.
 
     Raises:
@@ -28,14 +29,10 @@ def find(name: str, folder: Path = RUNS) -> Run:
     if (Path(name) / "recipe.toml").is_file():
         return Run(Path(name))
     runs = all_runs(folder)
-    if name in ("latest", "best"):
-        finished = [run for run in runs if run.finished]
-        if not finished:
-            raise RunNotFoundError(f"{folder}: there is no finished run yet. Begin with: honshi train")
-        latest = finished[-1]
-        if name == "latest":
-            return latest
-        alike = [run for run in finished if run.manifest.val_sha256 == latest.manifest.val_sha256]
+    if name == "latest" and runs:
+        return runs[-1]
+    if name == "best" and (finished := [run for run in runs if run.finished]):
+        alike = [run for run in finished if run.manifest.val_sha256 == finished[-1].manifest.val_sha256]
         return max(alike, key=lambda run: run.kept.val_accuracy)
     exact = [run for run in runs if run.name == name]
     matching = exact or [run for run in runs if run.name.startswith(name)]

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,13 +25,15 @@ from typing import Any, Self
 from torch import nn
 
 from honshi.data.split import Manifest
-from honshi.errors import RequestError, RunError
+from honshi.errors import RecipeError, RequestError, RunError
 from honshi.evaluation.history import COLUMNS, Row, best_row
 from honshi.files import write_json, write_whole
 from honshi.recipe import Recipe
 from honshi.runs.weights import load_model, save
 
 RUNS = Path("runs")
+# What a folder of several seeds of one recipe says of them.
+SEEDS = "seeds.json"
 
 
 @dataclass(frozen=True)
@@ -45,32 +48,20 @@ class Run:
 
     @classmethod
     def create(cls, recipe: Recipe, path: Path | None = None) -> Self:
-        """Make the folder of a new run: ``path``, or ``runs/<date-time>-<recipe>``.
+        """Make the folder of a new run.
 
         Raises:
-            RequestError: there is something in it already, or it cannot be made.
+            RequestError: as `new_folder`.
         """
-        try:
-            if path is None:
-                path = _new_folder(recipe.name)
-            else:
-                path.mkdir(parents=True, exist_ok=True)
-                if any(path.iterdir()):
-                    raise RequestError(
-                        f"{path}: there is something in this folder. Choose another with --out, or go on with "
-                        f"an interrupted run with --resume {path}."
-                    )
-            return cls(path)._with_recipe(recipe)
-        except OSError as error:
-            raise RequestError(f"{path or RUNS}: the run's folder cannot be made: {error.strerror}.") from error
-
-    def _with_recipe(self, recipe: Recipe) -> Self:
-        write_whole(self.path / "recipe.toml", recipe.to_toml().encode())
-        return self
+        run = cls(new_folder(recipe.name, path))
+        write_whole(run.path / "recipe.toml", recipe.to_toml().encode())
+        return run
 
     @property
     def name(self) -> str:
-        return self.path.resolve().name
+        """The folder's name; of one seed among several ``<name>/seed-0``."""
+        path = self.path.resolve()
+        return f"{path.parent.name}/{path.name}" if (path.parent / SEEDS).exists() else path.name
 
     @property
     def state(self) -> Path:
@@ -83,7 +74,10 @@ class Run:
 
     @cached_property
     def recipe(self) -> Recipe:
-        return Recipe.from_toml(self._text("recipe.toml"), str(self.path / "recipe.toml"))
+        try:
+            return Recipe.from_toml(self._text("recipe.toml"), str(self.path / "recipe.toml"))
+        except RecipeError as error:
+            raise RunError(str(error)) from error
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -109,7 +103,7 @@ class Run:
             if tuple(next(reader)) != COLUMNS:
                 raise ValueError(f"its columns are not {', '.join(COLUMNS)}")
             return [Row(int(epoch), *map(float, values)) for epoch, *values in reader]
-        except (ValueError, TypeError, StopIteration) as error:
+        except (ValueError, TypeError, StopIteration, csv.Error) as error:
             raise RunError(f"{self.path / 'history.csv'}: this is not a history of a training: {error}.") from error
 
     @property
@@ -126,6 +120,11 @@ class Run:
             raise RunError(f"{self.path}: this run is not finished. Go on with it: honshi train --resume {self.path}")
         return load_model(self.path / "model.safetensors")
 
+    @property
+    def temperature(self) -> float:
+        """What the logits are divided by when probabilities are made of them."""
+        return float(getattr(self.model(), "temperature", 1.0))
+
     def write_start(self, manifest: Manifest, environment: dict[str, Any]) -> None:
         """Freeze what the run begins with."""
         write_json(self.path / "split.json", manifest.to_dict())
@@ -138,9 +137,9 @@ class Run:
         writer.writerows(row.to_dict().values() for row in rows)
         write_whole(self.path / "history.csv", content.getvalue().encode())
 
-    def write_end(self, model: nn.Module) -> None:
+    def write_end(self, model: nn.Module, temperature: float) -> None:
         """Keep the model; from here on the run is finished and cannot be resumed."""
-        save(model, self.path / "model.safetensors")
+        save(model, self.path / "model.safetensors", temperature=temperature)
         self.state.unlink(missing_ok=True)
 
     def _text(self, name: str) -> str:
@@ -150,15 +149,36 @@ class Run:
             raise RunError(f"{self.path / name}: this file of the run cannot be read: {error}.") from error
 
 
-def _new_folder(recipe_name: str) -> Path:
-    stamp = f"{datetime.now():%Y%m%d-%H%M%S}-{recipe_name}"
+def new_folder(name: str, path: Path | None = None) -> Path:
+    """Make an empty folder: ``path``, or ``runs/<date-time>-<name>``.
+
+    Raises:
+        RequestError: there is something in it already, or it cannot be made.
+    """
+    try:
+        if path is None:
+            return _stamped_folder(name)
+        path.mkdir(parents=True, exist_ok=True)
+        empty = not any(path.iterdir())
+    except OSError as error:
+        raise RequestError(f"{path or RUNS}: the run's folder cannot be made: {error.strerror}.") from error
+    if not empty:
+        raise RequestError(
+            f"{path}: there is something in this folder. Choose another with --out, or go on with an interrupted "
+            f"run with --resume {path}."
+        )
+    return path
+
+
+def _stamped_folder(name: str) -> Path:
+    stamp = f"{datetime.now():%Y%m%d-%H%M%S}-{name}"
     RUNS.mkdir(exist_ok=True)
     # Several runs may begin within a second, also in other processes: whoever makes the folder has it.
-    for number in range(1, 1000):
+    for number in itertools.count(1):
         path = RUNS / (stamp if number == 1 else f"{stamp}-{number}")
         try:
             path.mkdir()
         except FileExistsError:
             continue
         return path
-    raise RequestError(f"{RUNS / stamp}: a thousand runs began within one second.")
+    raise AssertionError("counting does not end")

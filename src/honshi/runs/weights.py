@@ -35,8 +35,10 @@ def save(model: nn.Module, path: str | Path, *, temperature: float = 1.0) -> Non
         {name: tensor.detach().cpu().clone().contiguous() for name, tensor in model.state_dict().items()}
     )
     kind = type(model)
+    # Not of a subclass: it may compute something else from the same layers.
+    ours = kind in (MLP, CNN)
     sidecar: dict[str, Any] = {
-        "architecture": getattr(model, "architecture", {"kind": f"{kind.__module__}.{kind.__qualname__}"})
+        "architecture": model.architecture if ours else {"kind": f"{kind.__module__}.{kind.__qualname__}"}
     }
     preprocessing = getattr(model, "preprocessing", None)
     if isinstance(preprocessing, Preprocessing):

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from honshi.data.batches import Batch
-from honshi.errors import NonFiniteLossError
+from honshi.errors import ModelError, NonFiniteLossError
 from honshi.evaluation.evaluate import Criterion
 
 
@@ -46,6 +46,7 @@ def train_epoch(
 
     Raises:
         NonFiniteLossError: before the step that would have spoilt the weights.
+        ModelError: there are no images.
     """
     model.train()
     loss_sum, correct, count = 0.0, 0, 0
@@ -72,4 +73,6 @@ def train_epoch(
         count += len(labels)
         if on_step is not None:
             on_step(step)
-    return loss_sum / count, float(correct / count)
+    if not count:
+        raise ModelError("There are no images to train on.")
+    return loss_sum / count, int(correct) / count

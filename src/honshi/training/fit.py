@@ -98,6 +98,7 @@ def fit(
     Raises:
         SealedError: train or val is the sealed test set.
         NonFiniteLossError: the loss became infinite or not a number.
+        ModelError: there are no images.
         RunError: the checkpoint does not belong to this training.
     """
     for name, data in (("train", train), ("val", val)):
@@ -105,6 +106,8 @@ def fit(
             raise SealedError(f"fit({name}=…) was given the test set")
     if epochs < 1 or batch_size < 1:
         raise ValueError(f"epochs and batch_size are at least 1, not {epochs} and {batch_size}")
+    if patience is not None and patience < 1:
+        raise ValueError(f"patience is at least 1, or None, not {patience}")
     device = next(model.parameters()).device
     if isinstance(train, Images):
         # What predict() has to do to a picture before this model may see it.
@@ -127,7 +130,7 @@ def fit(
             if stopping.exhausted:
                 break
             # From seed and epoch alone, so that a resumed training sees the images in the same order.
-            shuffle.manual_seed(seed * 1_000_003 + epoch)
+            shuffle.manual_seed((seed * 1_000_003 + epoch) % 2**63)
             lr = optimizer.param_groups[0]["lr"]
             started = time.perf_counter()
             train_loss, train_accuracy = train_epoch(
@@ -162,7 +165,7 @@ def fit(
 
     if restore_best:
         model.load_state_dict(best_weights)
-    return FitResult(rows, best_row(rows), restore_best, stopping.exhausted, seconds)
+    return FitResult(rows, best_row(rows), restore_best, stopping.exhausted and len(rows) < epochs, seconds)
 
 
 def _copy_weights(model: nn.Module) -> dict[str, Tensor]:

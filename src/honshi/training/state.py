@@ -65,8 +65,12 @@ def restore(
     """
     try:
         state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+        if not isinstance(state, dict):
+            raise TypeError(f"it holds a {type(state).__name__}.")
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
+        if (schedule is None) != (state["schedule"] is None):
+            raise ValueError("it was trained with a schedule and this training has none, or the reverse.")
         if schedule is not None:
             schedule.load_state_dict(state["schedule"])
         stopping.reference, stopping.waited = state["stopping"]["reference"], state["stopping"]["waited"]
