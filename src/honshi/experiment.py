@@ -147,7 +147,8 @@ class Experiment:
         )
         run.write_history(result.history)
         curves.draw(result.history, run.path / "curves.png")
-        run.write_end(self.model, fit_temperature(*infer(self.model, self.splits.val)))
+        self.model.temperature = fit_temperature(*infer(self.model, self.splits.val))  # type: ignore[assignment]
+        run.write_end(self.model)
         return result
 
     def summary(self, run: Run, result: FitResult, total_seconds: float) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from honshi.data.images import Preprocessing
 from honshi.errors import DataNotFoundError, ImageError, ModelError
 from honshi.evaluation.evaluate import BATCH_SIZE
+from honshi.models.modes import evaluating
 
 # A picture's file, or its pixels: PIL, uint8 (h, w) or (h, w, 3) in numpy, uint8 (c, h, w) in torch.
 Picture: TypeAlias = str | Path | Image.Image | NDArray[np.uint8] | Tensor
@@ -65,20 +66,20 @@ def predict_pixels(model: nn.Module, pixels: Tensor) -> list[Prediction]:
     """The classes of many prepared images, uint8 (n, c, h, w)."""
     preprocessing = preprocessing_of(model)
     device = next(model.parameters()).device
-    temperature = getattr(model, "temperature", 1.0)
-    training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            logits = [model(preprocessing.normalization(part.to(device))) for part in pixels.split(BATCH_SIZE)]
-    finally:
-        model.train(training)
+    temperature = temperature_of(model)
+    with evaluating(model):
+        logits = [model(preprocessing.normalization(part.to(device))) for part in pixels.split(BATCH_SIZE)]
     predictions = []
     for row in (torch.cat(logits).double() / temperature).softmax(1).tolist():
         best = max(range(len(row)), key=row.__getitem__)
         probabilities = dict(zip(preprocessing.classes, row, strict=True))
         predictions.append(Prediction(preprocessing.classes[best], row[best], probabilities))
     return predictions
+
+
+def temperature_of(model: nn.Module) -> float:
+    """By what this model's logits are divided when probabilities are made of them; 1 if it was not calibrated."""
+    return float(getattr(model, "temperature", 1.0))
 
 
 def preprocessing_of(model: nn.Module) -> Preprocessing:
@@ -152,7 +153,7 @@ def _open(image: Picture) -> Image.Image:
     if isinstance(image, np.ndarray):
         if image.dtype != np.uint8:
             raise ImageError(f"Pixels are uint8 from 0 to 255, not {image.dtype}.")
-        if not image.size or image.shape[2:] not in ((), (3,), (4,)):
+        if not image.size or image.ndim < 2 or image.shape[2:] not in ((), (3,), (4,)):
             raise ImageError(f"The pixels of one image are (h, w) or (h, w, 3), not {image.shape}.")
         image = Image.fromarray(image)
     if isinstance(image, Image.Image):

@@ -193,7 +193,8 @@ class Recipe(Options):
         """Build a recipe from TOML."""
         try:
             tables = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        # What tomllib raises itself is a ValueError, and so is a number of too many digits.
+        except (ValueError, RecursionError) as error:
             raise RecipeError(f"{where}: this is not TOML: {error}.") from None
         return cls.from_dict(tables, where)
 
@@ -223,7 +224,7 @@ class Recipe(Options):
 
         Where a ``kind`` changes, the options that belonged to the old kind go with it.
         """
-        tables = self.model_dump(exclude_none=True, exclude_unset=True)
+        tables = self.model_dump(exclude_none=True)
         # Kinds first: what they discard must not be what another change has just set.
         for key in sorted(changes, key=lambda key: not key.endswith(".kind")):
             value = changes[key]

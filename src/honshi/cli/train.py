@@ -50,6 +50,8 @@ def train(
       honshi train --resume latest
     """
     started = time.perf_counter()
+    # A wrong option is said before torch is loaded, which takes a second.
+    chosen = read_recipe(recipe, settings, options)
     from honshi.errors import RequestError, RunError
     from honshi.experiment import Experiment
     from honshi.runs import Run, find
@@ -64,11 +66,10 @@ def train(
         if run.finished:
             raise RunError(f"{run.path}: this run is finished. To train longer, begin one with more --epochs.")
         experiment = Experiment.build(run.recipe)
+    elif seeds is not None:
+        _train_seeds(chosen, seeds, out, as_json)
+        return
     else:
-        chosen = read_recipe(recipe, settings, options)
-        if seeds is not None:
-            _train_seeds(chosen, seeds, out, as_json)
-            return
         experiment = Experiment.build(chosen)
         run = Run.create(chosen, out)
 

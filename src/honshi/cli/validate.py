@@ -34,6 +34,7 @@ def validate(run: str, as_json: bool) -> None:
     from honshi.evaluation.calibration import reliability
     from honshi.evaluation.evaluate import infer
     from honshi.experiment import open_finished
+    from honshi.prediction import temperature_of
     from honshi.reports.confusion import draw_confusion
     from honshi.reports.mistakes import draw_mistakes
     from honshi.reports.reliability import draw_reliability
@@ -46,7 +47,7 @@ def validate(run: str, as_json: bool) -> None:
     wear = looks.describe(splits.manifest.val_sha256, score.n, score.accuracy)
 
     logits, labels = infer(model, splits.val)
-    temperature = found.temperature
+    temperature = temperature_of(model)
     before, after = reliability(logits, labels), reliability(logits, labels, temperature)
     draw_confusion(score.confusion, splits.val.classes, found.path / "confusion.png")
     draw_mistakes(splits.val, (logits / temperature).softmax(1), found.path / "mistakes.png")

@@ -28,6 +28,12 @@ class Normalization:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
+    def __post_init__(self) -> None:
+        if len(self.mean) != len(self.std) or not all(deviation > 0 for deviation in self.std):
+            raise DataError(
+                f"A normalisation has a mean and a deviation above 0 for each channel, not {self.mean} and {self.std}."
+            )
+
     @classmethod
     def measured(cls, pixels: Tensor) -> Normalization:
         """The statistics of uint8 pixels (n, c, h, w). Give it the training part only.
@@ -42,8 +48,10 @@ class Normalization:
             mean = (counts * values).sum() / counts.sum()
             variance = (counts * (values - mean) ** 2).sum() / counts.sum()
             means.append(float(mean))
-            # A channel that never varies carries nothing; dividing by 1 keeps it finite.
-            stds.append(float(variance.sqrt()) or 1.0)
+            # A channel that never varies carries nothing; dividing by 1 keeps it finite. Seen from the
+            # counts: the sums above round, and leave a deviation of 1e-17 where it is 0.
+            varies = int((counts > 0).sum()) > 1
+            stds.append(float(variance.sqrt()) if varies else 1.0)
         return cls(mean=tuple(means), std=tuple(stds))
 
     def __call__(self, pixels: Tensor) -> Tensor:

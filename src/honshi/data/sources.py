@@ -63,8 +63,9 @@ NAMED: dict[str, tuple[Callable[[], Path], tuple[str, ...]]] = {
 def _from_idx(name: str, folder: Path, classes: tuple[str, ...] | None) -> Source:
     files = idx.find_files(folder)
     train = idx.read_pair(files["train", "images"], files["train", "labels"], classes)
+    known = train.classes  # by itself, so that the sealed test set does not keep the training images alive
 
     def read_test() -> Images:
-        return idx.read_pair(files["test", "images"], files["test", "labels"], train.classes)
+        return idx.read_pair(files["test", "images"], files["test", "labels"], known)
 
     return Source(name, train, Sealed(name, read_test))

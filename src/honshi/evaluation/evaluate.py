@@ -18,6 +18,7 @@ from honshi.errors import ModelError
 from honshi.evaluation.intervals import wilson
 from honshi.evaluation.metrics import ClassScore, confusion_matrix, per_class
 from honshi.losses import CrossEntropy
+from honshi.models.modes import evaluating
 
 Criterion = Callable[[Tensor, Tensor], Tensor]
 
@@ -60,14 +61,8 @@ def infer(model: nn.Module, data: Data, batch_size: int = BATCH_SIZE) -> tuple[T
     """
     parameter = next(model.parameters(), None)
     device = parameter.device if parameter is not None else torch.device("cpu")
-    outputs = []
-    training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            outputs = [(model(inputs), labels) for inputs, labels in make_batches(data, batch_size, device=device)]
-    finally:
-        model.train(training)
+    with evaluating(model):
+        outputs = [(model(inputs), labels) for inputs, labels in make_batches(data, batch_size, device=device)]
     if not outputs:
         raise ModelError("There are no images to evaluate.")
     logits, labels = zip(*outputs, strict=True)
@@ -90,10 +85,15 @@ def evaluate(model: nn.Module, data: Data, criterion: Criterion | None = None) -
 
     Raises:
         SealedError: the data are the sealed test set.
-        ModelError: there are no images.
+        ModelError: there are no images, or the model has fewer outputs than there are classes.
     """
     logits, labels = infer(model, data)
     count, classes = logits.shape
+    if int(labels.max()) >= classes:
+        raise ModelError(
+            f"The model has {classes} outputs and there are labels up to {int(labels.max())}: "
+            "it needs an output for each class."
+        )
     names = data.classes if isinstance(data, Images) else tuple(map(str, range(classes)))
     matrix = confusion_matrix(labels, logits.argmax(1), classes).cpu()
     right = int(matrix.trace())

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from honshi.models.modes import evaluating
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -50,14 +52,11 @@ def layer_table(model: nn.Module, shape: tuple[int, ...]) -> list[Layer]:
     ]
     parameter = next(model.parameters(), None)
     device = parameter.device if parameter is not None else torch.device("cpu")
-    training = model.training
     try:
         # In eval mode, because batch norm in training mode refuses a single image and would learn from it.
-        model.eval()
-        with torch.no_grad():
+        with evaluating(model):
             model(torch.zeros(1, *shape, device=device))
     finally:
-        model.train(training)
         for handle in handles:
             handle.remove()
     return rows

@@ -120,11 +120,6 @@ class Run:
             raise RunError(f"{self.path}: this run is not finished. Go on with it: honshi train --resume {self.path}")
         return load_model(self.path / "model.safetensors")
 
-    @property
-    def temperature(self) -> float:
-        """What the logits are divided by when probabilities are made of them."""
-        return float(getattr(self.model(), "temperature", 1.0))
-
     def write_start(self, manifest: Manifest, environment: dict[str, Any]) -> None:
         """Freeze what the run begins with."""
         write_json(self.path / "split.json", manifest.to_dict())
@@ -137,9 +132,9 @@ class Run:
         writer.writerows(row.to_dict().values() for row in rows)
         write_whole(self.path / "history.csv", content.getvalue().encode())
 
-    def write_end(self, model: nn.Module, temperature: float) -> None:
+    def write_end(self, model: nn.Module) -> None:
         """Keep the model; from here on the run is finished and cannot be resumed."""
-        save(model, self.path / "model.safetensors", temperature=temperature)
+        save(model, self.path / "model.safetensors")
         self.state.unlink(missing_ok=True)
 
     def _text(self, name: str) -> str:

@@ -20,14 +20,14 @@ from honshi.files import sha256, write_json, write_whole
 from honshi.models import CNN, MLP, parameter_count
 
 
-def save(model: nn.Module, path: str | Path, *, temperature: float = 1.0) -> None:
+def save(model: nn.Module, path: str | Path) -> None:
     """Write ``path`` (weights, safetensors) and the sidecar of the same name that ends in ``.json``.
 
     Args:
         model: any module. Where it was trained on `Images`, the sidecar says how a picture becomes
-            its input.
+            its input, and where it has a ``temperature``, by what its logits are divided when
+            probabilities are made of them.
         path: usually ends in ``.safetensors``.
-        temperature: divides the logits when probabilities are made of them.
     """
     path = Path(path)
     # Copies, because safetensors refuses tensors that share memory, as tied weights do.
@@ -52,7 +52,7 @@ def save(model: nn.Module, path: str | Path, *, temperature: float = 1.0) -> Non
             "background": preprocessing.background,
         }
     sidecar |= {
-        "temperature": temperature,
+        "temperature": float(getattr(model, "temperature", 1.0)),
         "parameters": parameter_count(model),
         "weights_sha256": sha256(content),
     }

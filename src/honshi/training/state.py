@@ -78,6 +78,9 @@ def restore(
         if "cuda" in state["random"] and torch.cuda.is_available():
             torch.cuda.set_rng_state(state["random"]["cuda"], next(model.parameters()).device)
         return [Row(**row) for row in state["rows"]], state["best_weights"]
-    except (OSError, EOFError, pickle.UnpicklingError, RuntimeError, KeyError, TypeError, ValueError) as error:
+    except (EOFError, pickle.UnpicklingError) as error:
+        # Without torch's own words: they advise to load the file in the way that runs its code.
+        raise RunError(f"{path}: this is not the state of a training. Remove it to begin again.") from error
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
         first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise RunError(f"{path}: this state cannot be resumed from: {first_line} Remove it to begin again.") from error

@@ -1,0 +1,59 @@
+"""The command line is tested as what it is: a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+class Finished:
+    """A process that has ended."""
+
+    def __init__(self, process: subprocess.CompletedProcess[str]) -> None:
+        self.code = process.returncode
+        self.out = process.stdout
+        self.err = process.stderr
+
+    @property
+    def json(self) -> Any:
+        """Stdout, which must be one JSON document."""
+        return json.loads(self.out)
+
+
+def run_honshi(folder: Path, *arguments: str | Path) -> Finished:
+    """Run ``python -m honshi`` in a folder; the ledger is in the folder too."""
+    environment = {**os.environ, "HONSHI_HOME": str(folder / "home")}
+    command = [sys.executable, "-m", "honshi", *map(str, arguments)]
+    return Finished(
+        subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120
+        )
+    )
+
+
+@pytest.fixture
+def honshi(tmp_path: Path) -> Callable[..., Finished]:
+    """Run honshi in an empty folder."""
+    return lambda *arguments: run_honshi(tmp_path, *arguments)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a finished run, ``runs/first``; shared by the tests of a file."""
+    folder = tmp_path_factory.mktemp("work")
+    finished = run_honshi(folder, "train", "--subset", "2000", "--epochs", "2", "--out", "runs/first")
+    assert finished.code == 0, finished.err
+    return folder
+
+
+@pytest.fixture
+def honshi_there(folder: Path) -> Callable[..., Finished]:
+    """Run honshi in the folder that has a finished run."""
+    return lambda *arguments: run_honshi(folder, *arguments)

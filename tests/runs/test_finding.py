@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+import honshi
+from honshi.data.split import Manifest
+from honshi.errors import RunNotFoundError
+from honshi.models import MLP
+from honshi.recipe import Recipe
+from honshi.runs import Run, all_runs, find
+
+MakeRun: TypeAlias = Callable[..., Run]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def make_run(folder: Path) -> MakeRun:
+    """Make a run by its name; it starts on a day of the year 2030."""
+
+    def make(
+        name: str, day: int = 1, *, val_accuracy: float = 0.9, val_sha256: str = "same", finished: bool = True
+    ) -> Run:
+        run = Run.create(Recipe(), folder / name)
+        manifest = Manifest("mnist", 0, 0.1, 9, 1, "train", val_sha256, [0])
+        run.write_start(manifest, {"started": f"2030-01-{day:02}T00:00:00+00:00"})
+        run.write_history([honshi.Row(1, 1.0, 0.5, 1.0, val_accuracy, lr=0.1, seconds=1.0)])
+        if finished:
+            run.write_end(MLP(2, (), 2))
+        return run
+
+    return make
+
+
+def test_runs_come_in_the_order_in_which_they_began(folder: Path, make_run: MakeRun) -> None:
+    make_run("b", day=2)
+    make_run("c", day=1)
+    make_run("a", day=3)
+
+    assert [run.name for run in all_runs(folder)] == ["c", "b", "a"]
+
+
+def test_folders_that_are_no_runs_are_passed_over(folder: Path, make_run: MakeRun) -> None:
+    make_run("a")
+    (folder / "notes").mkdir()
+    (folder / "notes.txt").touch()
+
+    assert [run.name for run in all_runs(folder)] == ["a"]
+
+
+def test_a_run_whose_environment_is_damaged_is_listed_all_the_same(folder: Path, make_run: MakeRun) -> None:
+    make_run("a", day=1)
+    (make_run("b", day=2).path / "environment.json").write_text("{")
+
+    assert [run.name for run in all_runs(folder)] == ["b", "a"]
+
+
+def test_where_there_is_no_folder_there_are_no_runs(folder: Path) -> None:
+    assert all_runs(folder) == []
+
+
+def test_a_run_is_found_by_its_folder_wherever_that_is(folder: Path, tmp_path: Path) -> None:
+    elsewhere = Run.create(Recipe(), tmp_path / "elsewhere")
+
+    assert find(str(elsewhere.path), folder).path == elsewhere.path
+
+
+def test_a_run_is_found_by_its_name(folder: Path, make_run: MakeRun) -> None:
+    make_run("20300101-mlp")
+    make_run("20300102-cnn")
+
+    assert find("20300102-cnn", folder).name == "20300102-cnn"
+
+
+def test_a_run_is_found_by_a_prefix_that_no_other_has(folder: Path, make_run: MakeRun) -> None:
+    make_run("20300101-mlp")
+    make_run("20300102-cnn")
+
+    assert find("20300102", folder).name == "20300102-cnn"
+
+
+def test_a_whole_name_is_meant_even_where_another_goes_on(folder: Path, make_run: MakeRun) -> None:
+    make_run("20300101-mlp")
+    make_run("20300101-mlp-2")
+
+    assert find("20300101-mlp", folder).name == "20300101-mlp"
+
+
+def test_a_prefix_of_several_names_is_an_error_that_lists_them(folder: Path, make_run: MakeRun) -> None:
+    make_run("20300101-mlp")
+    make_run("20300102-cnn")
+
+    with pytest.raises(RunNotFoundError, match="2 runs: 20300101-mlp, 20300102-cnn"):
+        find("2030", folder)
+
+
+def test_a_name_that_no_run_has_is_an_error_that_says_where_was_looked(folder: Path, make_run: MakeRun) -> None:
+    make_run("20300101-mlp")
+
+    with pytest.raises(RunNotFoundError, match=rf"no run 'nothing'.*{folder.resolve()}"):
+        find("nothing", folder)
+
+
+def test_latest_is_the_run_that_began_last(folder: Path, make_run: MakeRun) -> None:
+    make_run("z", day=1)
+    make_run("a", day=2)
+
+    assert find("latest", folder).name == "a"
+
+
+def test_best_is_the_finished_run_of_highest_validation_accuracy(folder: Path, make_run: MakeRun) -> None:
+    make_run("a", day=1, val_accuracy=0.91)
+    make_run("b", day=2, val_accuracy=0.95)
+    make_run("c", day=3, val_accuracy=0.99, finished=False)
+    make_run("d", day=4, val_accuracy=0.93)
+
+    assert find("best", folder).name == "b"
+
+
+def test_best_looks_only_at_runs_with_the_validation_set_of_the_latest(folder: Path, make_run: MakeRun) -> None:
+    make_run("easy", day=1, val_accuracy=0.99, val_sha256="other")
+    make_run("good", day=2, val_accuracy=0.95)
+    make_run("late", day=3, val_accuracy=0.90)
+
+    assert find("best", folder).name == "good"
+
+
+@pytest.mark.parametrize("name", ["latest", "best"])
+def test_without_any_run_there_is_no_latest_and_no_best(folder: Path, name: str) -> None:
+    with pytest.raises(RunNotFoundError, match="honshi runs"):
+        find(name, folder)
+
+
+def test_without_a_finished_run_there_is_no_best(folder: Path, make_run: MakeRun) -> None:
+    make_run("a", finished=False)
+
+    with pytest.raises(RunNotFoundError):
+        find("best", folder)
+
+
+def test_runs_of_the_working_folder_are_looked_at(
+    tmp_path: Path, folder: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run("mine")
+    monkeypatch.chdir(tmp_path)
+
+    assert find("mine").path == Path("runs/mine")
