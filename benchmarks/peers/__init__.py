@@ -17,6 +17,7 @@ LEARNING_RATE = 0.1
 # The module of each peer in this folder, and what the table calls it.
 PEERS = {
     "honshi": "honshi",
+    "honshi_readable": "honshi, the readable loop",
     "lecture": "the lecture's script",
     "lightning": "PyTorch Lightning, DataLoader on tensors",
     "skorch": "skorch",

@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import torch
@@ -18,13 +19,17 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from honshi import losses, models, optimizers
+from honshi.checks.leaks import leaks_into_validation, without, without_leaks
 from honshi.data import Splits, load
+from honshi.data.leaks import Leak
 from honshi.errors import RunError
 from honshi.evaluation.calibration import fit_temperature
 from honshi.evaluation.evaluate import infer
 from honshi.evaluation.history import Row, best_row
+from honshi.exam.leaks import training_places_in
 from honshi.recipe import Recipe
 from honshi.reports import curves
+from honshi.reports.leaks import draw_leaks
 from honshi.runs import Run, find, looks
 from honshi.runs.environment import describe
 from honshi.runtime import pick_device, seeded
@@ -33,13 +38,17 @@ from honshi.training import FitResult, fit
 
 def load_splits(recipe: Recipe) -> Splits:
     """The data that a recipe asks for, read and split."""
-    return load(
+    splits = load(
         recipe.data.source,
         val=recipe.data.val,
         seed=recipe.data.seed,
         normalize=recipe.data.normalize,
         subset=recipe.data.subset,
     )
+    if recipe.data.drop_leaks:
+        splits = without_leaks(splits)
+        splits = without(splits, training_places_in(splits.test, splits.train))
+    return splits
 
 
 def open_finished(name: str) -> tuple[Run, nn.Module, Splits]:
@@ -96,6 +105,11 @@ class Experiment:
         schedule = optimizers.build_schedule(recipe.schedule, optimizer, steps, recipe.training.epochs)
         return cls(recipe, splits, model, criterion, optimizer, schedule, device, steps, load_seconds)
 
+    @cached_property
+    def leaks(self) -> list[Leak]:
+        """The validation images that are among the training images too; searched once for the same images."""
+        return leaks_into_validation(self.splits)
+
     def train(
         self,
         run: Run,
@@ -116,6 +130,8 @@ class Experiment:
                 )
         else:
             run.write_start(self.splits.manifest, describe(self.device))
+            if self.leaks:
+                draw_leaks(self.leaks, self.splits.train, self.splits.val, run.path / "leaks.png")
         rows = run.history if run.state.exists() else []
 
         def record(row: Row) -> None:

@@ -36,12 +36,16 @@ class Options(BaseModel):
 
 
 class DataOptions(Options):
-    """``source`` as ``--data`` takes it; ``seed`` is that of the split, apart from the training's."""
+    """``source`` as ``--data`` takes it; ``seed`` is that of the split, apart from the training's.
+
+    ``drop_leaks``: train without the images that are in the validation or the test set as well.
+    """
 
     source: str = "mnist"
     val: Annotated[Float, Field(gt=0, lt=1)] = 0.1
     seed: Seed = 0
     subset: Count | None = None
+    drop_leaks: Flag = False
     # Measured on the training part, or fixed as (mean, deviation).
     normalize: Literal["train"] | tuple[Float, Positive] = "train"
 

@@ -96,7 +96,11 @@ def test_the_first_losses_of_the_lectures_recipe_on_mnist(mnist: honshi.Splits) 
     assert losses == pytest.approx([2.3114758, 2.2928061, 2.2681997, 2.2976601, 2.2673521], rel=1e-4)
 
 
-@pytest.mark.parametrize("optimizer_of", [sgd, lambda model: Adam(model.parameters())], ids=["sgd", "adam"])
+def momentum(model: nn.Module) -> Optimizer:
+    return SGD(model.parameters(), lr=0.02, momentum=0.9)
+
+
+@pytest.mark.parametrize("optimizer_of", [momentum, lambda model: Adam(model.parameters())], ids=["momentum", "adam"])
 def test_it_is_the_plain_loop_over_the_same_batches(
     train: honshi.Images, val: honshi.Images, optimizer_of: Callable[[nn.Module], Optimizer]
 ) -> None:
@@ -504,16 +508,16 @@ def test_nothing_to_train_on_is_an_error_that_says_so(train: honshi.Images, val:
 
 def test_a_dataset_is_shuffled_and_divided_like_images(train: honshi.Images, val: honshi.Images) -> None:
     dataset = TensorDataset(train.normalization(train.pixels), train.labels)
-    model, sizes = build(), list[int]()
-    model.register_forward_pre_hook(lambda model, inputs: sizes.append(len(inputs[0])) if model.training else None)
+    sizes: list[int] = []
 
-    first = honshi.fit(model, criterion, sgd(model), dataset, val, epochs=1).history
-    model = build()
-    second = honshi.fit(model, criterion, sgd(model), dataset, val, epochs=1).history
-    model = build()
-    other = honshi.fit(model, criterion, sgd(model), dataset, val, epochs=1, seed=1).history
+    def history(seed: int) -> list[honshi.Row]:
+        model = build()
+        model.register_forward_pre_hook(lambda model, inputs: sizes.append(len(inputs[0])) if model.training else None)
+        return honshi.fit(model, criterion, sgd(model), dataset, val, epochs=1, seed=seed).history
 
-    assert sizes == [64, 64, 64, 8]
+    first, second, other = history(0), history(0), history(1)
+
+    assert sizes == [64, 64, 64, 8] * 3
     assert without_seconds(first) == without_seconds(second)
     assert first[0].train_loss != other[0].train_loss
 

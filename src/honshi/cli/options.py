@@ -21,6 +21,7 @@ _OPTIONS: tuple[tuple[str, str, Any, str], ...] = (
     ("--dropout", "model.dropout", float, "Probability of dropping an activation."),
     ("--seed", "training.seed", int, "Seed of the first weights, the order of the images and dropout."),
     ("--subset", "data.subset", int, "Train on so many images only, drawn by class."),
+    ("--drop-leaks", "data.drop_leaks", bool, "Train without images that are in validation or test as well."),
     ("--val", "data.val", float, "Fraction of the training set that is set aside for validation."),
     ("--device", "training.device", str, "auto, cpu, cuda or mps."),
 )
@@ -36,7 +37,7 @@ def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
         help="Any other key of the recipe: --set optimizer.momentum=0.9. May be repeated.",
     )(command)
     for option, _, kind, text in reversed(_OPTIONS):
-        command = click.option(option, type=kind, help=text)(command)
+        command = click.option(option, type=kind, is_flag=kind is bool, default=None, help=text)(command)
     return command
 
 

@@ -35,9 +35,9 @@ def test(run: str, yes: bool, expected: float | None, again: bool, reason: str |
       honshi test latest --again --reason "the first run had a wrong label file"
     """
     from honshi import exam
-    from honshi.data.sources import open_source
     from honshi.errors import RequestError
     from honshi.evaluation.intervals import wilson
+    from honshi.experiment import load_splits
     from honshi.files import sha256
     from honshi.runs import find, looks
 
@@ -47,7 +47,8 @@ def test(run: str, yes: bool, expected: float | None, again: bool, reason: str |
         raise RequestError(f"--predict {expected:g}: an accuracy lies between 0 and 1, as 0.975.")
     found = find(run)
     model, kept, manifest = found.model(), found.kept, found.manifest
-    sealed = open_source(found.recipe.data.source).test
+    splits = load_splits(found.recipe)
+    sealed = splits.test
     screen = console(as_json)
     wear = looks.describe(manifest.val_sha256, manifest.val_size, kept.val_accuracy)
     lower, upper = wilson(round(kept.val_accuracy * manifest.val_size), manifest.val_size)
@@ -70,6 +71,8 @@ def test(run: str, yes: bool, expected: float | None, again: bool, reason: str |
             sealed,
             expected=expected,
             again=reason,
+            train=splits.train,
+            pictures=found.path,
             record={
                 "run": str(found.path.resolve()),
                 "recipe_sha256": sha256(found.recipe.to_toml().encode()),
@@ -111,6 +114,16 @@ def _print_result(screen: Console, result: ExamResult) -> None:
             f"interval is {lower:.2%} to {upper:.2%} (Bonferroni over {result.openings}).",
             soft_wrap=True,
         )
+    if result.without_leaks is not None and result.leaks is not None:
+        lower, upper = result.without_leaks["interval"]
+        screen.print(
+            f"{sum(result.leaks.values())} test images are among the training images too ({result.leaks['exact']} "
+            f"exactly, {result.leaks['near']} nearly: test-leaks.png). On the others the accuracy is "
+            f"{result.without_leaks['accuracy']:.2%} ({lower:.2%} to {upper:.2%}, n = {result.without_leaks['n']:,}).",
+            soft_wrap=True,
+        )
+    elif result.leaks is not None:
+        screen.print("No test image is among the training images.")
     print_classes(screen, result.per_class)
     why = f" Reason given: {result.reason}" if result.reason else ""
     screen.print(

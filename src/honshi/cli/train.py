@@ -155,6 +155,7 @@ def _print_plan(screen: Console, experiment: Experiment, run: Run) -> None:
     """What is about to happen."""
     from rich.table import Table
 
+    from honshi.checks.leaks import describe
     from honshi.models import layer_table, parameter_count
 
     recipe, splits = experiment.recipe, experiment.splits
@@ -169,6 +170,7 @@ def _print_plan(screen: Console, experiment: Experiment, run: Run) -> None:
         + (f" ({layer.parameters:,})" if layer.parameters else "")
         for layer in layer_table(experiment.model, splits.train.shape)
     ]
+    leaks = describe(experiment.leaks, "validation", len(splits.val))
     table = Table(
         show_header=False, box=None, padding=(0, 2, 0, 0), title=f"recipe {recipe.name}", title_justify="left"
     )
@@ -179,6 +181,7 @@ def _print_plan(screen: Console, experiment: Experiment, run: Run) -> None:
     )
     table.add_row("train", f"{len(splits.train):,} images: {named}")
     table.add_row("validation", f"{len(splits.val):,} images, the mock exam: as often as you like")
+    table.add_row("leaks", leaks + (": see leaks.png; --drop-leaks trains without them" if experiment.leaks else ""))
     table.add_row("test", "sealed, the real exam: honshi test, once")
     table.add_row("model", f"{recipe.model.kind}, {parameter_count(experiment.model):,} parameters")
     table.add_row("", "\n".join(layers))

@@ -5,22 +5,27 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import torch
 from torch import nn
 
 from honshi.data.images import Images, Preprocessing
+from honshi.data.leaks import Leak, find_leaks
 from honshi.data.sealed import Sealed, unseal
 from honshi.errors import AlreadyOpenedError, RequestError
 from honshi.evaluation.evaluate import evaluate
 from honshi.evaluation.intervals import wilson
 from honshi.evaluation.metrics import ClassScore
 from honshi.exam.ledger import Ledger
+from honshi.reports.leaks import draw_leaks
 
 CONFIDENCE = 0.95
+
+KINDS = ("exact", "near")
 
 # What a reservation says, and its completion says again.
 RESERVED = ("test_set", "test_sha256", "weights_sha256", "opening", "expected", "reason", "record")
@@ -41,6 +46,8 @@ class ExamResult:
         expected: the accuracy that was expected before, if someone said so.
         reason: why it was opened again.
         recorded: when, in UTC (ISO 8601).
+        leaks: how many test images are among the training images, by kind; None if nobody looked.
+        without_leaks: n, accuracy and interval on the other images; None where there are no leaks.
         record: what else was written down: run, recipe, validation, looks.
     """
 
@@ -57,6 +64,8 @@ class ExamResult:
     expected: float | None
     reason: str | None
     recorded: str
+    leaks: dict[str, int] | None
+    without_leaks: dict[str, Any] | None
     record: dict[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
@@ -81,6 +90,8 @@ class ExamResult:
             expected=entry["expected"],
             reason=entry["reason"],
             recorded=entry["time"],
+            leaks=entry["leaks"],
+            without_leaks=entry["without_leaks"],
             record=entry["record"],
         )
 
@@ -91,6 +102,8 @@ def test(
     *,
     expected: float | None = None,
     again: str | None = None,
+    train: Images | None = None,
+    pictures: Path | None = None,
     record: Mapping[str, Any] | None = None,
 ) -> ExamResult:
     """Score a model on the sealed test set, once, on the record.
@@ -106,6 +119,9 @@ def test(
         sealed: ``splits.test``.
         expected: the accuracy within [0, 1] that you expect, recorded before the opening.
         again: why a test set that another model has sat is opened once more.
+        train: the training images; the test images that are among them are counted, and the accuracy
+            on the others is told too.
+        pictures: a folder for a picture of these (``test-leaks.png``).
         record: what else to write down, as JSON.
 
     Raises:
@@ -138,11 +154,17 @@ def test(
                 reason=again,
                 record=dict(record or {}),
             )
-        score = evaluate(model, _as_trained(sitting.images, model)).to_dict()
+        images = _as_trained(sitting.images, model)
+        score = evaluate(model, images).to_dict()
+        leaks = None if train is None else find_leaks(train, images)
+        if leaks and train is not None and pictures is not None:
+            draw_leaks(leaks, train, images, pictures / "test-leaks.png")
         entry = ledger.append(
             "completed",
             **{key: reservation[key] for key in RESERVED},
             score={key: score[key] for key in ("n", "loss", "accuracy", "per_class")},
+            leaks=None if leaks is None else {kind: sum(leak.kind == kind for leak in leaks) for kind in KINDS},
+            without_leaks=_score_without(leaks, model, images) if leaks else None,
         )
         return ExamResult.from_entry(entry, max(entry["opening"], len(sitting.reservations)))
 
@@ -207,15 +229,26 @@ class _Sitting:
         if not self.reservations or (again is not None and again.strip()):
             return
         last = self.reservations[-1]
-        score = next((e["score"]["accuracy"] for e in self.completions if e["opening"] == last["opening"]), None)
-        outcome = "broken off before a score" if score is None else f"accuracy {score:.2%}"
+        scored = next((entry for entry in self.completions if entry["opening"] == last["opening"]), None)
+        when = last["time"] if scored is None else scored["time"]
+        outcome = "broken off before a score" if scored is None else f"accuracy {scored['score']['accuracy']:.2%}"
         run = last["record"].get("run", "a model of the library")
         raise AlreadyOpenedError(
-            f"The test set of {last['test_set']} was opened on {last['time']} for {run} "
+            f"The test set of {last['test_set']} was opened on {when} for {run} "
             f"(opening {last['opening']}, {outcome}), and this is another model. A score that is read after another "
             "one can be tuned on it. Compare models with honshi compare. If it must be, give a reason "
             f'(--again --reason "…"): it counts as opening {len(self.reservations) + 1} and its interval is widened.'
         )
+
+
+def _score_without(leaks: Sequence[Leak], model: nn.Module, images: Images) -> dict[str, Any] | None:
+    """The score on the images that are no leaks; None if there are no others."""
+    copies = {leak.right for leak in leaks}
+    others = [place for place in range(len(images)) if place not in copies]
+    if not others:
+        return None
+    score = evaluate(model, images.subset(others))
+    return {"n": score.n, "accuracy": score.accuracy, "interval": list(score.interval)}
 
 
 def _follower() -> bool:

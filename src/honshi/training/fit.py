@@ -23,7 +23,7 @@ from honshi.errors import NonFiniteLossError, SealedError
 from honshi.evaluation.evaluate import Criterion, loss_and_accuracy
 from honshi.evaluation.history import Row, best_row
 from honshi.runtime import seeded
-from honshi.training import state
+from honshi.training import fast_mlp, state
 from honshi.training.early_stopping import EarlyStopping
 from honshi.training.epoch import train_epoch
 
@@ -123,6 +123,9 @@ def fit(
     best_weights = _copy_weights(model)
     seconds = {"train": 0.0, "evaluate": 0.0}
 
+    # The lecture's own case has a room of its own, with the same numbers in less time.
+    fast = schedule is None and clip_grad_norm is None and fast_mlp.knows(model, criterion, optimizer)
+
     with seeded(seed, device):
         if checkpoint is not None and checkpoint.exists():
             rows, best_weights = state.restore(checkpoint, model, optimizer, schedule, stopping)
@@ -133,16 +136,21 @@ def fit(
             shuffle.manual_seed((seed * 1_000_003 + epoch) % 2**63)
             lr = optimizer.param_groups[0]["lr"]
             started = time.perf_counter()
-            train_loss, train_accuracy = train_epoch(
-                model,
-                criterion,
-                optimizer,
-                train_batches,
-                schedule=schedule,
-                clip_grad_norm=clip_grad_norm,
-                epoch=epoch,
-                on_step=on_step,
-            )
+            if fast:
+                train_loss, train_accuracy = fast_mlp.train_epoch(
+                    model, optimizer, train_batches, epoch=epoch, on_step=on_step
+                )
+            else:
+                train_loss, train_accuracy = train_epoch(
+                    model,
+                    criterion,
+                    optimizer,
+                    train_batches,
+                    schedule=schedule,
+                    clip_grad_norm=clip_grad_norm,
+                    epoch=epoch,
+                    on_step=on_step,
+                )
             trained = time.perf_counter()
             if remeasure_train:
                 train_loss, train_accuracy = loss_and_accuracy(model, train, criterion)
