@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Self
 
@@ -27,6 +27,7 @@ from honshi.evaluation.calibration import fit_temperature
 from honshi.evaluation.evaluate import infer
 from honshi.evaluation.history import Row, best_row
 from honshi.exam.leaks import training_places_in
+from honshi.files import write_json
 from honshi.recipe import Recipe
 from honshi.reports import curves
 from honshi.reports.leaks import draw_leaks
@@ -131,6 +132,7 @@ class Experiment:
         else:
             run.write_start(self.splits.manifest, describe(self.device))
             if self.leaks:
+                write_json(run.path / "leaks.json", [asdict(leak) for leak in self.leaks])
                 draw_leaks(self.leaks, self.splits.train, self.splits.val, run.path / "leaks.png")
         rows = run.history if run.state.exists() else []
 

@@ -196,7 +196,7 @@ def test_under_torchrun_only_rank_0_opens(honshi_home: Path, tmp_path: Path) -> 
     script = tmp_path / "sit.py"
     script.write_text(SIT)
     launched = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", str(script), "0"],
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script), "0"],
         capture_output=True,
         text=True,
         timeout=120,

@@ -181,7 +181,9 @@ def _print_plan(screen: Console, experiment: Experiment, run: Run) -> None:
     )
     table.add_row("train", f"{len(splits.train):,} images: {named}")
     table.add_row("validation", f"{len(splits.val):,} images, the mock exam: as often as you like")
-    table.add_row("leaks", leaks + (": see leaks.png; --drop-leaks trains without them" if experiment.leaks else ""))
+    table.add_row(
+        "leaks", leaks + (": leaks.json, leaks.png; --drop-leaks trains without them" if experiment.leaks else "")
+    )
     table.add_row("test", "sealed, the real exam: honshi test, once")
     table.add_row("model", f"{recipe.model.kind}, {parameter_count(experiment.model):,} parameters")
     table.add_row("", "\n".join(layers))

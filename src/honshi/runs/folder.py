@@ -8,7 +8,8 @@ state.pt           what it needs to go on; only while it may still be resumed
 model.safetensors  the weights
 model.json         what the weights mean; its presence says that the run is finished
 curves.png         the learning curves
-leaks.png          validation images that are training images too; only where there are any
+leaks.json         validation images that are training images too; only where there are any
+leaks.png          the same as pictures
 """
 
 from __future__ import annotations
