@@ -51,7 +51,7 @@ class CNN(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(channels, classes)
         # The channels of a pixel side by side in memory: a training step takes 0.6 of the time on a CPU.
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (b, c, h, w) to logits (b, k)."""
