@@ -17,6 +17,7 @@ def test_looks_are_counted_by_the_content_of_the_set() -> None:
     looks.note("b", "epoch", "first")
 
     assert (looks.count("a"), looks.count("b")) == (2, 1)
+    assert (looks.count("a", "epoch"), looks.count("a", "trial")) == (1, 0)
 
 
 def test_processes_that_look_at_once_are_all_counted() -> None:

@@ -21,6 +21,7 @@ def compare(first: str, second: str, as_json: bool) -> None:
     from honshi.errors import RequestError
     from honshi.evaluation.comparison import compare as compare_answers
     from honshi.evaluation.evaluate import infer
+    from honshi.evaluation.intervals import wilson
     from honshi.experiment import open_finished
     from honshi.runs import looks
 
@@ -38,8 +39,11 @@ def compare(first: str, second: str, as_json: bool) -> None:
     result = compare_answers(*right)
     accuracies = [float(answers.double().mean()) for answers in right]
     screen = console(as_json)
-    for run, accuracy in zip((run_a, run_b), accuracies, strict=True):
-        screen.print(f"{accuracy:.2%}  {run.name}", soft_wrap=True)
+    for run, answers in zip((run_a, run_b), right, strict=True):
+        count = int(answers.sum())
+        lower, upper = wilson(count, result.n)
+        interval = f"95 % interval {lower:.2%} to {upper:.2%}, n = {result.n:,}"
+        screen.print(f"{count / result.n:.2%} ({interval})  {run.name}", soft_wrap=True)
     verdict = (
         "the difference is within noise"
         if result.within_noise

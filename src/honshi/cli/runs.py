@@ -24,7 +24,7 @@ def runs(as_json: bool) -> None:
     from rich.table import Table
 
     from honshi.errors import HonshiError
-    from honshi.runs import all_runs, looks
+    from honshi.runs import all_runs
     from honshi.runs.folder import RUNS
 
     found = all_runs()
@@ -33,42 +33,27 @@ def runs(as_json: bool) -> None:
     table.add_column("run", no_wrap=True)
     for column in ("data", "model", "optimizer"):
         table.add_column(column)
-    for column in ("epochs", "kept", "val loss", "val accuracy", "looks"):
+    for column in ("epochs", "kept", "val loss", "val accuracy", "95 % interval", "n", "looks"):
         table.add_column(column, justify="right")
     rows: list[dict[str, Any]] = []
     scored: list[Run] = []
     for run in found:
         try:
-            recipe, history = run.recipe, run.history
-            kept = run.kept if history else None
+            row = _row(run)
         except HonshiError as error:
             rows.append({"run": str(run.path), "error": str(error)})
             table.add_row(run.name, f"damaged: {error}")
             continue
-        if kept:
+        rows.append(row)
+        epochs = f"{row['epochs']}/{run.recipe.training.epochs}" + ("" if run.finished else " unfinished")
+        optimizer = f"{run.recipe.optimizer.kind} {run.recipe.optimizer.lr:g}"
+        cells = [run.name, row["data"].rsplit("/", 1)[-1], run.recipe.model.kind, optimizer, epochs]
+        if kept := row["kept"]:
             scored.append(run)
-        rows.append(
-            {
-                "run": str(run.path),
-                "recipe": recipe.name,
-                "data": recipe.data.source,
-                "finished": run.finished,
-                "epochs": len(history),
-                "kept": kept.to_dict() if kept else None,
-                "looks": looks.count(run.manifest.val_sha256) if kept else 0,
-            }
-        )
-        table.add_row(
-            run.name,
-            recipe.data.source.rsplit("/", 1)[-1],
-            recipe.model.kind,
-            f"{recipe.optimizer.kind} {recipe.optimizer.lr:g}",
-            f"{len(history)}/{recipe.training.epochs}" + ("" if run.finished else " unfinished"),
-            str(kept.epoch) if kept else "-",
-            f"{kept.val_loss:.4f}" if kept else "-",
-            f"{kept.val_accuracy:.2%}" if kept else "-",
-            f"{rows[-1]['looks']:,}",
-        )
+            lower, upper = row["interval"]
+            cells += [str(kept["epoch"]), f"{kept['val_loss']:.4f}", f"{kept['val_accuracy']:.2%}"]
+            cells += [f"{lower:.2%} to {upper:.2%}", f"{row['n']:,}", f"{row['looks']:,}"]
+        table.add_row(*cells)
     if found:
         screen.print(table)
         for sentence in _wear(scored):
@@ -77,6 +62,30 @@ def runs(as_json: bool) -> None:
         screen.print(f"There are no runs in {RUNS.resolve()} yet. Begin with: honshi train", soft_wrap=True)
     if as_json:
         print_json(rows)
+
+
+def _row(run: Run) -> dict[str, Any]:
+    """What is known of a run; no score before its first epoch is over."""
+    from honshi.evaluation.intervals import wilson
+    from honshi.runs import looks
+
+    row: dict[str, Any] = {
+        "run": str(run.path),
+        "recipe": run.recipe.name,
+        "data": run.recipe.data.source,
+        "finished": run.finished,
+        "epochs": len(run.history),
+        "kept": None,
+    }
+    if not row["epochs"]:
+        return row
+    kept, n = run.kept, run.manifest.val_size
+    return row | {
+        "kept": kept.to_dict(),
+        "interval": wilson(round(kept.val_accuracy * n), n),
+        "n": n,
+        "looks": looks.count(run.manifest.val_sha256),
+    }
 
 
 def _wear(runs: list[Run]) -> list[str]:

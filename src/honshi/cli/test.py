@@ -78,6 +78,7 @@ def test(run: str, yes: bool, expected: float | None, again: bool, reason: str |
                 "recipe_sha256": sha256(found.recipe.to_toml().encode()),
                 "validation": {"n": manifest.val_size, "accuracy": kept.val_accuracy, "interval": [lower, upper]},
                 "looks": wear.looks,
+                "trials": looks.count(manifest.val_sha256, "trial"),
                 "optimism": wear.optimism,
             },
         )

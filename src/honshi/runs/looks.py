@@ -15,8 +15,10 @@ from typing import Literal
 from honshi.evaluation.optimism import best_of
 from honshi.files import home
 
+Kind = Literal["epoch", "validate", "compare", "trial"]
 
-def note(val_sha256: str, kind: Literal["epoch", "validate", "compare", "trial"], run: str) -> None:
+
+def note(val_sha256: str, kind: Kind, run: str) -> None:
     """Count one look at a validation set."""
     line = json.dumps({"time": datetime.now(UTC).isoformat(timespec="seconds"), "kind": kind, "run": run})
     path = _path(val_sha256)
@@ -26,12 +28,13 @@ def note(val_sha256: str, kind: Literal["epoch", "validate", "compare", "trial"]
         stream.write(line.encode() + b"\n")
 
 
-def count(val_sha256: str) -> int:
-    """How many looks there were at a validation set."""
+def count(val_sha256: str, kind: Kind | None = None) -> int:
+    """How many looks there were at a validation set, of one kind or of all."""
     try:
-        return _path(val_sha256).read_bytes().count(b"\n")
+        lines = _path(val_sha256).read_bytes().splitlines()
     except FileNotFoundError:
         return 0
+    return len(lines) if kind is None else sum(json.loads(line)["kind"] == kind for line in lines)
 
 
 @dataclass(frozen=True)
