@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Callable
@@ -68,6 +69,29 @@ def test_other_weights_are_refused_until_a_reason_is_given(opened: Any, honshi_t
     assert reopened["simultaneous_interval"] == list(wilson(round(reopened["accuracy"] * 10_000), 10_000, 0.975))
     assert honshi_there("test", "first", "--json").json["openings"] == 2
     assert "Opening 2 of 2" in honshi_there("test", "second").out
+
+
+def test_a_person_is_asked_and_may_decline(folder: Path) -> None:
+    honshi_home = folder / "another home"
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "honshi", "test", "first"],
+        cwd=folder,
+        env={**os.environ, "HONSHI_HOME": str(honshi_home)},
+        stdin=slave,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    os.close(slave)
+    os.write(master, b"n\n")
+    told, _ = process.communicate(timeout=60)
+    os.close(master)
+
+    assert "Open it? [y/N]" in told
+    assert "It stays sealed." in told
+    assert process.returncode == 1
+    assert not (honshi_home / "ledger.jsonl").exists()
 
 
 def test_without_a_person_and_without_yes_nothing_is_opened(honshi: Callable[..., Any], tmp_path: Path) -> None:

@@ -65,7 +65,9 @@ def test(run: str, yes: bool, expected: float | None, again: bool, reason: str |
         if not yes:
             if not sys.stdin.isatty():
                 raise RequestError("Nobody is there to ask. To open the test set without being asked, give --yes.")
-            click.confirm("Open it?", abort=True, err=as_json)
+            if not click.confirm("Open it?", err=as_json):
+                screen.print("It stays sealed.")
+                raise click.exceptions.Exit(1)
         result = exam.test(
             model,
             sealed,
