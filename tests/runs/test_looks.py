@@ -37,3 +37,9 @@ def test_the_wear_says_what_chance_explains() -> None:
     assert wear.looks == 20
     assert wear.optimism == best_of(20, 6000, 0.97)
     assert "20 times" in wear.sentence
+
+
+def test_one_look_is_said_in_the_singular() -> None:
+    looks.note("a", "epoch", "first")
+
+    assert looks.describe("a", 6000, 0.97).sentence == "This validation set was looked at once."

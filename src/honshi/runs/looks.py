@@ -51,6 +51,8 @@ class Wear:
 
     @property
     def sentence(self) -> str:
+        if self.looks == 1:
+            return "This validation set was looked at once."
         return (
             f"This validation set was looked at {self.looks:,} times; the best of so many looks seems better than it "
             f"is by up to {self.optimism * 100:.2f} points through chance alone."
