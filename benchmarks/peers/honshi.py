@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from torch import nn
+from torch.optim import Optimizer
 
 from honshi import losses, models, optimizers
 from honshi.data import Normalization, idx, mnist
@@ -14,7 +16,8 @@ from honshi.runtime import seeded
 from honshi.training import fast_mlp
 
 
-def prepare() -> Callable[[], float]:
+def parts() -> tuple[nn.Module, nn.Module, Optimizer, Batches]:
+    """Model, loss, optimizer and mini-batches of the lecture's recipe, on all training images."""
     recipe = Recipe.read("lecture")
     files = idx.find_files(mnist.FOLDER)
     images = idx.read_pair(files["train", "images"], files["train", "labels"], mnist.CLASSES)
@@ -23,10 +26,14 @@ def prepare() -> Callable[[], float]:
         model = models.build(recipe.model, images.shape, len(images.classes))
     criterion = losses.build(recipe.loss, images.class_counts())
     optimizer = optimizers.build(recipe.optimizer, model)
+    order = torch.Generator().manual_seed(0)
+    return model, criterion, optimizer, Batches(images, recipe.training.batch_size, shuffle=order)
+
+
+def prepare() -> Callable[[], float]:
+    model, criterion, optimizer, batches = parts()
     if not fast_mlp.knows(model, criterion, optimizer):
         raise RuntimeError("fit() would not take the fast loop for the lecture's recipe")
-    order = torch.Generator().manual_seed(0)
-    batches = Batches(images, recipe.training.batch_size, shuffle=order)
 
     def epoch() -> float:
         loss, _ = fast_mlp.train_epoch(model, optimizer, batches)

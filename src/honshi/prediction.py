@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor, nn
 
-from honshi.data.images import Preprocessing
+from honshi.data.images import Preprocessing, border_brightness
 from honshi.errors import DataNotFoundError, ImageError, ModelError
 from honshi.evaluation.evaluate import BATCH_SIZE
 from honshi.models.modes import evaluating
@@ -118,11 +118,7 @@ def prepare(image: Picture, preprocessing: Preprocessing, *, invert: bool = Fals
 
 def looks_inverted(pixels: Tensor, preprocessing: Preprocessing) -> bool:
     """Whether an image, uint8 (c, h, w), has a light border where the training images had a dark one, or reverse."""
-    edges = torch.cat(
-        [pixels[:, 0].flatten(), pixels[:, -1].flatten(), pixels[:, :, 0].flatten(), pixels[:, :, -1].flatten()]
-    )
-    border = edges.float().mean().item() / 255
-    return abs(border - preprocessing.background) > 0.6
+    return abs(border_brightness(pixels) - preprocessing.background) > 0.6
 
 
 def find_images(paths: Sequence[Path]) -> list[Path]:

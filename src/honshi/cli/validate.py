@@ -30,9 +30,9 @@ def validate(run: str, as_json: bool) -> None:
       honshi validate latest
     """
     from honshi import losses
-    from honshi.evaluation import evaluate
     from honshi.evaluation.calibration import reliability
     from honshi.evaluation.evaluate import infer
+    from honshi.evaluation.evaluate import score as score_answers
     from honshi.experiment import open_finished
     from honshi.prediction import temperature_of
     from honshi.reports.confusion import draw_confusion
@@ -42,11 +42,11 @@ def validate(run: str, as_json: bool) -> None:
 
     found, model, splits = open_finished(run)
     criterion = losses.build(found.recipe.loss, splits.train.class_counts())
-    score = evaluate(model, splits.val, criterion)
+    logits, labels = infer(model, splits.val)
+    score = score_answers(logits, labels, splits.val.classes, criterion)
     looks.note(splits.manifest.val_sha256, "validate", found.name)
     wear = looks.describe(splits.manifest.val_sha256, score.n, score.accuracy)
 
-    logits, labels = infer(model, splits.val)
     temperature = temperature_of(model)
     before, after = reliability(logits, labels), reliability(logits, labels, temperature)
     draw_confusion(score.confusion, splits.val.classes, found.path / "confusion.png")

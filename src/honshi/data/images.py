@@ -137,18 +137,11 @@ class Images(Dataset[tuple[Tensor, int]]):
     @property
     def preprocessing(self) -> Preprocessing:
         """How any picture becomes one that a model trained on these images may see."""
-        edges = (
-            self.pixels[..., 0, :],
-            self.pixels[..., -1, :],
-            self.pixels[..., :, 0],
-            self.pixels[..., :, -1],
-        )
-        background = torch.cat([edge.flatten() for edge in edges]).float().mean().item() / 255
         return Preprocessing(
             shape=self.shape,
             classes=self.classes,
             normalization=self.normalization,
-            background=background,
+            background=border_brightness(self.pixels),
         )
 
     def to(self, device: torch.device) -> Self:
@@ -174,3 +167,9 @@ class Images(Dataset[tuple[Tensor, int]]):
         digest.update(self.pixels.cpu().contiguous().numpy().data)
         digest.update(self.labels.cpu().contiguous().numpy().data)
         return digest.hexdigest()
+
+
+def border_brightness(pixels: Tensor) -> float:
+    """Mean brightness, within [0, 1], of the outermost rows and columns of uint8 pixels (..., h, w)."""
+    edges = (pixels[..., 0, :], pixels[..., -1, :], pixels[..., :, 0], pixels[..., :, -1])
+    return torch.cat([edge.flatten() for edge in edges]).float().mean().item() / 255

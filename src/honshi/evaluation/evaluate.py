@@ -5,7 +5,7 @@ Shapes: n images, b of them in a batch; k classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -88,13 +88,29 @@ def evaluate(model: nn.Module, data: Data, criterion: Criterion | None = None) -
         ModelError: there are no images, or the model has fewer outputs than there are classes.
     """
     logits, labels = infer(model, data)
+    return score(logits, labels, data.classes if isinstance(data, Images) else None, criterion)
+
+
+def score(
+    logits: Tensor, labels: Tensor, names: Sequence[str] | None = None, criterion: Criterion | None = None
+) -> Evaluation:
+    """Score answers that a model has given, as `infer` returns them.
+
+    Args:
+        logits: (n, k).
+        labels: int64 (n,).
+        names: of the classes; their numbers where left out.
+        criterion: as for `evaluate`.
+
+    Raises:
+        ModelError: there are fewer outputs than classes.
+    """
     count, classes = logits.shape
     if int(labels.max()) >= classes:
         raise ModelError(
             f"The model has {classes} outputs and there are labels up to {int(labels.max())}: "
             "it needs an output for each class."
         )
-    names = data.classes if isinstance(data, Images) else tuple(map(str, range(classes)))
     matrix = confusion_matrix(labels, logits.argmax(1), classes).cpu()
     right = int(matrix.trace())
     return Evaluation(
@@ -102,6 +118,6 @@ def evaluate(model: nn.Module, data: Data, criterion: Criterion | None = None) -
         loss=(criterion or CrossEntropy())(logits, labels).item(),
         accuracy=right / count,
         interval=wilson(right, count),
-        per_class=per_class(matrix, names),
+        per_class=per_class(matrix, names or tuple(map(str, range(classes)))),
         confusion=matrix.tolist(),
     )
