@@ -13,7 +13,7 @@ from honshi.data import Normalization, idx, mnist
 from honshi.data.batches import Batches
 from honshi.recipe import Recipe
 from honshi.runtime import seeded
-from honshi.training import fast_mlp
+from honshi.training.compiled import compiled_epochs
 
 
 def parts() -> tuple[nn.Module, nn.Module, Optimizer, Batches]:
@@ -31,12 +31,12 @@ def parts() -> tuple[nn.Module, nn.Module, Optimizer, Batches]:
 
 
 def prepare() -> Callable[[], float]:
-    model, criterion, optimizer, batches = parts()
-    if not fast_mlp.knows(model, criterion, optimizer):
-        raise RuntimeError("fit() would not take the fast loop for the lecture's recipe")
+    epochs = compiled_epochs(*parts())
+    if epochs is None:
+        raise RuntimeError("fit() would not take the compiled epochs for the lecture's recipe: is there a C compiler?")
 
     def epoch() -> float:
-        loss, _ = fast_mlp.train_epoch(model, optimizer, batches)
+        loss, _ = epochs.train_epoch()
         return loss
 
     return epoch

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +31,22 @@ class Finished:
         return json.loads(self.out)
 
 
+@cache
+def _compiled() -> Path:
+    """The library of the compiled epochs, made once for all processes that these tests start."""
+    home = Path(tempfile.mkdtemp(prefix="honshi-tests-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    code = "from honshi.training.compiled.library import library; library()"
+    subprocess.run([sys.executable, "-c", code], env={**os.environ, "HONSHI_HOME": str(home)}, check=True)
+    return home / "compiled"
+
+
 def run_honshi(folder: Path, *arguments: str | Path) -> Finished:
     """Run ``python -m honshi`` in a folder; the ledger is in the folder too."""
     environment = {**os.environ, "HONSHI_HOME": str(folder / "home")}
+    kept = folder / "home" / "compiled"
+    if not kept.exists() and _compiled().exists():
+        shutil.copytree(_compiled(), kept)
     command = [sys.executable, "-m", "honshi", *map(str, arguments)]
     return Finished(
         subprocess.run(

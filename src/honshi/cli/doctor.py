@@ -24,6 +24,7 @@ def doctor(as_json: bool) -> None:
     from honshi.files import home
     from honshi.runs.environment import describe
     from honshi.runtime import available_devices, pick_device
+    from honshi.training.compiled.library import find_compiler, library
 
     facts = describe(pick_device())
     del facts["started"]
@@ -32,6 +33,7 @@ def doctor(as_json: bool) -> None:
     here = [folder for folder in fashion if all((folder / name).is_file() for name in FASHION_FILES)]
     facts["data"] = {"mnist": str(mnist.FOLDER), "fashion-mnist": str(here[0]) if here else None}
     facts["home"] = str(home())
+    facts["compiled_epochs"] = library() is not None
 
     why = {
         "cuda": "the first of cuda, mps, cpu that works here",
@@ -43,6 +45,11 @@ def doctor(as_json: bool) -> None:
     table.add_column(overflow="fold")
     table.add_row("device", f"{facts['device']} ({facts['device_name']}): {why}")
     table.add_row("threads", f"{facts['threads']} of {facts['cores']} cores")
+    if facts["compiled_epochs"]:
+        compiled = "for the lecture's network"
+    else:
+        compiled = "none: " + ("the C compiler failed" if find_compiler() else "no C compiler here (cc, gcc or clang)")
+    table.add_row("compiled epochs", compiled)
     table.add_row("system", facts["system"])
     table.add_row("versions", ", ".join(f"{name} {number}" for name, number in facts["versions"].items()))
     table.add_row("mnist", "in the package")

@@ -58,18 +58,20 @@ class Batches:
     def __len__(self) -> int:
         return -(-len(self.labels) // self.batch_size)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def order(self) -> Tensor:
+        """The places of the images in the order of one epoch, int64 (n,); drawn anew at each call."""
         count, device = len(self.labels), self.labels.device
-        if not count:
-            return
         if self.shuffle is None:
-            order = torch.arange(count, device=device)
-        else:
-            # Drawn on the CPU, so that the order does not depend on the device.
-            order = torch.randperm(count, generator=self.shuffle).to(device)
+            return torch.arange(count, device=device)
+        # Drawn on the CPU, so that the order does not depend on the device.
+        return torch.randperm(count, generator=self.shuffle).to(device)
+
+    def __iter__(self) -> Iterator[Batch]:
+        if not len(self.labels):
+            return
         batch_bytes = 4 * self.batch_size * self.pixels[0].numel()
         block = self.batch_size * max(1, BLOCK_BYTES // batch_bytes)
-        for places in order.split(block):
+        for places in self.order().split(block):
             # Indexing with brackets would do the same in six times the time.
             inputs = self.normalization(self.pixels.index_select(0, places))
             labels = self.labels.index_select(0, places)

@@ -23,7 +23,8 @@ from honshi.errors import NonFiniteLossError, SealedError
 from honshi.evaluation.evaluate import Criterion, loss_and_accuracy
 from honshi.evaluation.history import Row, best_row
 from honshi.runtime import seeded
-from honshi.training import fast_mlp, state
+from honshi.training import state
+from honshi.training.compiled import compiled_epochs
 from honshi.training.early_stopping import EarlyStopping
 from honshi.training.epoch import train_epoch
 
@@ -124,7 +125,9 @@ def fit(
     seconds = {"train": 0.0, "evaluate": 0.0}
 
     # The lecture's own case has a room of its own, with the same numbers in less time.
-    fast = schedule is None and clip_grad_norm is None and fast_mlp.knows(model, criterion, optimizer)
+    compiled = None
+    if schedule is None and clip_grad_norm is None:
+        compiled = compiled_epochs(model, criterion, optimizer, train_batches)
 
     with seeded(seed, device):
         if checkpoint is not None and checkpoint.exists():
@@ -136,10 +139,8 @@ def fit(
             shuffle.manual_seed((seed * 1_000_003 + epoch) % 2**63)
             lr = optimizer.param_groups[0]["lr"]
             started = time.perf_counter()
-            if fast:
-                train_loss, train_accuracy = fast_mlp.train_epoch(
-                    model, optimizer, train_batches, epoch=epoch, on_step=on_step
-                )
+            if compiled is not None:
+                train_loss, train_accuracy = compiled.train_epoch(epoch=epoch, on_step=on_step)
             else:
                 train_loss, train_accuracy = train_epoch(
                     model,

@@ -1,0 +1,317 @@
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Adam
+
+import honshi
+from honshi.data.batches import Batches
+from honshi.errors import NonFiniteLossError
+from honshi.losses import CrossEntropy
+from honshi.models import MLP
+from honshi.training.compiled.mlp_sgd import PROBE, CompiledEpochs, _Threads, compiled_epochs
+from honshi.training.epoch import train_epoch
+
+
+def mlp(hidden: tuple[int, ...] = (128, 64), **options: Any) -> MLP:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return MLP(784, hidden, 10, **options)
+
+
+def sgd(model: nn.Module, **options: Any) -> SGD:
+    # A small rate, at which roundings stay roundings instead of growing from step to step.
+    return SGD(model.parameters(), lr=0.02, **options)
+
+
+def both(images: honshi.Images, hidden: tuple[int, ...], batch_size: int) -> tuple[Any, Any, MLP, MLP]:
+    """One epoch by each loop, from the same weights and in the same order: what they return, and the models."""
+    readable = mlp(hidden)
+    compiled = copy.deepcopy(readable)
+    expected = train_epoch(readable, CrossEntropy(), sgd(readable), batches_of(images, batch_size))
+    found = recognised(compiled, batches_of(images, batch_size)).train_epoch()
+    return expected, found, readable, compiled
+
+
+def batches_of(images: honshi.Images, batch_size: int = 64) -> Batches:
+    return Batches(images, batch_size, shuffle=torch.Generator().manual_seed(1))
+
+
+def recognised(model: MLP, batches: Batches, optimizer: Any = None) -> CompiledEpochs:
+    epochs = compiled_epochs(model, CrossEntropy(), optimizer or sgd(model), batches)
+    assert epochs is not None
+    return epochs
+
+
+@pytest.mark.parametrize("hidden", [(128, 64), (32,), (200, 10), (40, 30, 20)])
+@pytest.mark.parametrize("count", [1280, 1300], ids=["whole batches", "a small last batch"])
+def test_losses_accuracies_and_weights_are_those_of_the_readable_loop(
+    mnist: honshi.Splits, hidden: tuple[int, ...], count: int
+) -> None:
+    expected, found, readable, compiled = both(mnist.train.subset(range(count)), hidden, 64)
+
+    assert found == pytest.approx(expected, rel=1e-4)
+    for one, other in zip(readable.parameters(), compiled.parameters(), strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 64, 65, 500])
+def test_so_they_are_for_any_batch_size(mnist: honshi.Splits, batch_size: int) -> None:
+    expected, found, readable, compiled = both(mnist.train.subset(range(200)), (128, 64), batch_size)
+
+    assert found == pytest.approx(expected, rel=1e-4)
+    for one, other in zip(readable.parameters(), compiled.parameters(), strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(5, 4), (13, 17)], ids=["fewer than 64 pixels", "not a multiple of 64"])
+@pytest.mark.parametrize("mean", [0.0, 0.3], ids=["black is 0", "black is below 0"])
+def test_so_they_are_for_any_image_and_normalisation(shape: tuple[int, int], mean: float) -> None:
+    random = torch.Generator().manual_seed(0)
+    images = honshi.Images(
+        pixels=torch.randint(0, 256, (150, 1, *shape), dtype=torch.uint8, generator=random),
+        labels=torch.randint(0, 3, (150,), generator=random),
+        classes=("a", "b", "c"),
+        normalization=honshi.Normalization(mean=(mean,), std=(0.4,)),
+    )
+    readable = MLP(shape[0] * shape[1], (20,), 3)
+    compiled = copy.deepcopy(readable)
+
+    expected = train_epoch(readable, CrossEntropy(), sgd(readable), batches_of(images))
+    found = recognised(compiled, batches_of(images)).train_epoch()
+
+    assert found == pytest.approx(expected, rel=1e-4)
+    for one, other in zip(readable.parameters(), compiled.parameters(), strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-3, atol=1e-5)
+
+
+def test_a_whole_epoch_of_mnist_ends_at_the_same_loss(mnist: honshi.Splits) -> None:
+    expected, found, _, _ = both(mnist.train, (128, 64), 64)
+
+    assert found == pytest.approx(expected, rel=1e-3)
+
+
+def test_one_step_is_the_gradient_of_autograd(mnist: honshi.Splits) -> None:
+    _, _, readable, compiled = both(mnist.train.subset(range(64)), (128, 64), 64)
+
+    for one, other in zip(readable.parameters(), compiled.parameters(), strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-5, atol=2e-7)
+
+
+@pytest.mark.parametrize("threads", [2, 3, 16])
+def test_the_numbers_do_not_depend_on_the_threads(
+    mnist: honshi.Splits, monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    def trained(count: int) -> tuple[Any, MLP]:
+        model = mlp((200, 64))
+        epochs = recognised(model, batches_of(mnist.train.subset(range(1300))))
+        monkeypatch.setattr(epochs.threads, "next", lambda: count)
+        return epochs.train_epoch(), model
+
+    (alone, first), (together, second) = trained(1), trained(threads)
+
+    assert together == alone
+    assert all(torch.equal(one, other) for one, other in zip(first.parameters(), second.parameters(), strict=True))
+
+
+def test_the_slower_number_of_threads_is_tried_again_now_and_then() -> None:
+    threads = _Threads(2)
+    tried = []
+    for _ in range(2 * PROBE):
+        tried.append(threads.next())
+        threads.note(tried[-1], {1: 1.0, 2: 3.0}[tried[-1]])
+
+    assert tried[:3] == [2, 1, 1]
+    assert tried.count(2) == 3
+
+
+def test_epochs_go_on_from_one_another(mnist: honshi.Splits) -> None:
+    model, batches = mlp(), batches_of(mnist.train.subset(range(2000)))
+    epochs = recognised(model, batches)
+
+    losses = [epochs.train_epoch(epoch=epoch)[0] for epoch in (1, 2, 3)]
+
+    assert losses[0] > losses[1] > losses[2]
+
+
+def test_weights_that_were_changed_between_epochs_are_taken_up(mnist: honshi.Splits) -> None:
+    images = mnist.train.subset(range(640))
+    model, fresh = mlp(), mlp()
+    epochs = recognised(model, batches_of(images))
+    first = epochs.train_epoch()
+    model.load_state_dict(fresh.state_dict())
+    epochs.batches.shuffle = torch.Generator().manual_seed(1)
+
+    assert epochs.train_epoch() == first
+
+
+def test_the_learning_rate_is_the_optimizers(mnist: honshi.Splits) -> None:
+    model = mlp()
+    before = copy.deepcopy(model.state_dict())
+    optimizer = sgd(model)
+    epochs = recognised(model, Batches(mnist.train.subset(range(100)), 50), optimizer)
+    optimizer.param_groups[0]["lr"] = 0.0
+
+    epochs.train_epoch()
+
+    for name, tensor in model.state_dict().items():
+        torch.testing.assert_close(tensor, before[name], rtol=0, atol=0)
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_step(mnist: honshi.Splits) -> None:
+    model = mlp()
+    optimizer = SGD(model.parameters(), lr=1e30)
+    epochs = recognised(model, Batches(mnist.train.subset(range(6400)), 64), optimizer)
+
+    with pytest.raises(NonFiniteLossError) as raised:
+        epochs.train_epoch(epoch=3)
+
+    assert (raised.value.epoch, raised.value.step) == (3, 2)
+    one_step = mlp()
+    recognised(one_step, Batches(mnist.train.subset(range(64)), 64), SGD(one_step.parameters(), lr=1e30)).train_epoch()
+    assert all(torch.equal(one, other) for one, other in zip(model.parameters(), one_step.parameters(), strict=True))
+
+
+def test_it_tells_how_far_it_is(mnist: honshi.Splits) -> None:
+    told: list[int] = []
+
+    recognised(mlp(), Batches(mnist.train.subset(range(1000)), 10)).train_epoch(on_step=told.append)
+
+    assert told == [64, 100]
+
+
+def test_it_knows_the_lectures_case(mnist: honshi.Splits) -> None:
+    model, batches = mlp(), batches_of(mnist.train.subset(range(100)))
+
+    assert compiled_epochs(model, nn.CrossEntropyLoss(), sgd(model), batches)
+    assert compiled_epochs(
+        model, CrossEntropy(), honshi.optimizers.build(honshi.Recipe.read("lecture").optimizer, model), batches
+    )
+
+
+class Subclass(MLP):
+    def forward(self, images: Tensor) -> Tensor:
+        return -super().forward(images)
+
+
+def hooked() -> MLP:
+    model = mlp()
+    model.get_submodule("layer2").register_forward_hook(lambda *_: None)
+    return model
+
+
+def frozen() -> MLP:
+    model = mlp()
+    next(model.parameters()).requires_grad_(False)
+    return model
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: mlp(dropout=0.5),
+        lambda: mlp(batch_norm=True),
+        lambda: mlp().double(),
+        Subclass,
+        hooked,
+        frozen,
+        lambda: mlp(()),
+        lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 10)),
+    ],
+    ids=["dropout", "batch norm", "double", "subclass", "hook", "frozen", "no hidden layer", "another module"],
+)
+def test_it_leaves_other_models_to_the_readable_loop(mnist: honshi.Splits, make: Callable[[], nn.Module]) -> None:
+    model = make()
+
+    assert not compiled_epochs(model, CrossEntropy(), sgd(model), batches_of(mnist.train.subset(range(100))))
+
+
+@pytest.mark.parametrize(
+    "criterion",
+    [
+        CrossEntropy(label_smoothing=0.1),
+        CrossEntropy(weight=torch.ones(10)),
+        nn.CrossEntropyLoss(reduction="sum"),
+        nn.CrossEntropyLoss(ignore_index=3),
+        nn.MSELoss(),
+        nn.functional.cross_entropy,
+    ],
+)
+def test_it_leaves_other_losses_to_the_readable_loop(mnist: honshi.Splits, criterion: Any) -> None:
+    model = mlp()
+
+    assert not compiled_epochs(model, criterion, sgd(model), batches_of(mnist.train.subset(range(100))))
+
+
+def partial(model: nn.Module) -> SGD:
+    return SGD(list(model.parameters())[:2], lr=0.1)
+
+
+def with_step_hook(model: nn.Module) -> SGD:
+    optimizer = sgd(model)
+    optimizer.register_step_post_hook(lambda *_: None)
+    return optimizer
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda model: sgd(model, momentum=0.9),
+        lambda model: sgd(model, weight_decay=0.01),
+        lambda model: sgd(model, maximize=True),
+        lambda model: Adam(model.parameters()),
+        partial,
+        with_step_hook,
+    ],
+    ids=["momentum", "weight decay", "maximize", "Adam", "some parameters", "step hook"],
+)
+def test_it_leaves_other_optimizers_to_the_readable_loop(
+    mnist: honshi.Splits, make: Callable[[nn.Module], Any]
+) -> None:
+    model = mlp()
+
+    assert not compiled_epochs(model, CrossEntropy(), make(model), batches_of(mnist.train.subset(range(100))))
+
+
+def test_it_leaves_other_data_to_the_readable_loop(mnist: honshi.Splits) -> None:
+    images = mnist.train.subset(range(100))
+    colour = honshi.Images(
+        pixels=images.pixels.expand(-1, 3, -1, -1),
+        labels=images.labels,
+        classes=images.classes,
+        normalization=honshi.Normalization(mean=(0.5, 0.4, 0.3), std=(0.5, 0.5, 0.5)),
+    )
+    model, wide = mlp(), MLP(3 * 784, (32,), 10)
+
+    assert not compiled_epochs(model, CrossEntropy(), sgd(model), [(images.pixels.float(), images.labels)])
+    assert not compiled_epochs(wide, CrossEntropy(), sgd(wide), batches_of(colour))
+    assert not compiled_epochs(wide, CrossEntropy(), sgd(wide), batches_of(images))
+    assert not compiled_epochs(MLP(784, (32,), 9), CrossEntropy(), sgd(model), batches_of(images))
+
+
+def test_without_a_compiler_fit_takes_the_readable_loop_with_the_same_result(
+    mnist: honshi.Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train, val = mnist.train.subset(range(640)), mnist.val.subset(range(100))
+    compiled, readable = mlp(), mlp()
+
+    first = honshi.fit(compiled, CrossEntropy(), sgd(compiled), train, val, 2)
+    monkeypatch.setattr("honshi.training.compiled.mlp_sgd.library", lambda: None)
+    second = honshi.fit(readable, CrossEntropy(), sgd(readable), train, val, 2)
+
+    assert [row.val_loss for row in first.history] == pytest.approx([row.val_loss for row in second.history], rel=1e-4)
+
+
+def test_fit_trains_the_lectures_case_here(mnist: honshi.Splits, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["honshi.training.fit"], "train_epoch", None)
+    model = mlp()
+
+    result = honshi.fit(model, CrossEntropy(), sgd(model), mnist.train.subset(range(640)), mnist.val, 1)
+
+    assert len(result.history) == 1
