@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -243,3 +245,14 @@ def test_an_optimizer_without_matrices_can_decay_too() -> None:
     optimizer.step()
 
     assert model.scale.tolist() == [0.0, 0.0, 0.0]
+
+
+def test_making_an_optimizer_does_not_load_torchs_compiler() -> None:
+    code = (
+        "import sys, honshi; model = honshi.models.MLP(); "
+        "honshi.optimizers.build(honshi.Recipe().optimizer, model); print('torch._dynamo' in sys.modules)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "False"

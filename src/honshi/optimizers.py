@@ -26,6 +26,7 @@ def build(options: SGDOptions | AdamOptions, model: nn.Module) -> torch.optim.Op
     Weight decay acts on matrices and filters alone: decaying biases and the scales of norms only
     pulls them off where the data put them.
     """
+    _leave_the_compiler_asleep()
     decayed = [parameter for parameter in model.parameters() if parameter.dim() > 1]
     others = [parameter for parameter in model.parameters() if parameter.dim() <= 1]
     groups: list[dict[str, Any]] = [{"params": [*decayed, *others]}]
@@ -42,6 +43,18 @@ def build(options: SGDOptions | AdamOptions, model: nn.Module) -> torch.optim.Op
         case AdamOptions():
             # torch's own default is a decay of 0.01; here nothing decays unless the recipe says so.
             return torch.optim.AdamW(groups, lr=options.lr, betas=options.betas, weight_decay=0.0, fused=fused)
+
+
+def _leave_the_compiler_asleep() -> None:
+    """Make an optimizer without loading torch's compiler, which takes longer than a short training.
+
+    Some methods of every optimizer tell the compiler to leave them alone, and load it to do so. They look
+    first for what it answered the last time; here that answer is the method itself.
+    """
+    for name in ("add_param_group", "zero_grad", "state_dict", "load_state_dict"):
+        method = getattr(getattr(torch.optim.Optimizer, name), "__wrapped__", None)
+        if method is not None and not hasattr(method, "__dynamo_disable"):
+            setattr(method, "__dynamo_disable", method)
 
 
 def build_schedule(
