@@ -29,8 +29,6 @@ from honshi.evaluation.history import Row, best_row
 from honshi.exam.leaks import training_places_in
 from honshi.files import write_json
 from honshi.recipe import Recipe
-from honshi.reports import curves
-from honshi.reports.leaks import draw_leaks
 from honshi.runs import Run, find, looks
 from honshi.runs.environment import describe
 from honshi.runtime import pick_device, seeded
@@ -132,6 +130,8 @@ class Experiment:
         else:
             run.write_start(self.splits.manifest, describe(self.device))
             if self.leaks:
+                from honshi.reports.leaks import draw_leaks
+
                 write_json(run.path / "leaks.json", [asdict(leak) for leak in self.leaks])
                 draw_leaks(self.leaks, self.splits.train, self.splits.val, run.path / "leaks.png")
         rows = run.history if run.state.exists() else []
@@ -164,6 +164,8 @@ class Experiment:
             on_step=on_step,
         )
         run.write_history(result.history)
+        from honshi.reports import curves  # matplotlib is needed at the end alone, and takes a while to load
+
         curves.draw(result.history, run.path / "curves.png")
         self.model.temperature = fit_temperature(*infer(self.model, self.splits.val))  # type: ignore[assignment]
         run.write_end(self.model)

@@ -21,7 +21,6 @@ from honshi.evaluation.evaluate import evaluate
 from honshi.evaluation.intervals import wilson
 from honshi.evaluation.metrics import ClassScore
 from honshi.exam.ledger import Ledger
-from honshi.reports.leaks import draw_leaks
 
 CONFIDENCE = 0.95
 
@@ -158,6 +157,8 @@ def test(
         score = evaluate(model, images).to_dict()
         leaks = None if train is None else find_leaks(train, images)
         if leaks and train is not None and pictures is not None:
+            from honshi.reports.leaks import draw_leaks  # matplotlib takes a while to load
+
             draw_leaks(leaks, train, images, pictures / "test-leaks.png")
         entry = ledger.append(
             "completed",
