@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from honshi.errors import RunError
+import honshi
+from honshi.errors import RecipeError, RunError
 from honshi.experiment import Experiment, open_finished
 from honshi.prediction import temperature_of
 from honshi.recipe import Recipe
@@ -30,6 +31,54 @@ def test_the_first_weights_depend_on_the_seed_alone() -> None:
     second = Experiment.build(QUICK).model.state_dict()
 
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+REMEDIES = {
+    "augment.shift": 0.1,
+    "augment.rotate": 10.0,
+    "augment.mixup": 0.2,
+    "model.dropout": 0.1,
+    "model.batch_norm": True,
+    "model.members": 2,
+    "tta.shift": 1,
+    "training.precision": "bfloat16",
+}
+
+
+@pytest.mark.parametrize("average", [{"training.ema": 0.9}, {"training.swa": 0.5}], ids=["ema", "swa"])
+def test_the_remedies_of_a_recipe_are_trained_saved_and_loaded(tmp_path: Path, average: dict[str, float]) -> None:
+    experiment = Experiment.build(QUICK.changed({**REMEDIES, **average}))
+    run = Run.create(experiment.recipe, tmp_path / "run")
+
+    result = experiment.train(run)
+
+    loaded, val = run.model(), experiment.splits.val
+    assert result.best.val_accuracy > 0.3
+    # The score was computed in bfloat16, and this one is in float32.
+    assert honshi.evaluate(loaded, val).loss == pytest.approx(result.best.val_loss, rel=0.01)
+    assert torch.equal(loaded(torch.zeros(2, 1, 28, 28)), experiment.model.eval()(torch.zeros(2, 1, 28, 28)))
+    assert all(tensor.dtype != torch.bfloat16 for tensor in loaded.state_dict().values())
+
+
+def test_the_same_recipe_gives_the_same_weights(tmp_path: Path) -> None:
+    runs = []
+    for name in ("one", "other"):
+        experiment = Experiment.build(QUICK.changed({**REMEDIES, "training.ema": 0.9}))
+        runs.append(Run.create(experiment.recipe, tmp_path / name))
+        experiment.train(runs[-1])
+
+    first, second = (run.model().state_dict() for run in runs)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("batch_size", [1, 33, 499])
+def test_a_mini_batch_of_one_image_and_batch_norm_are_refused_before_the_training(batch_size: int) -> None:
+    changes = {"model.batch_norm": True, "data.subset": 100, "training.batch_size": batch_size}
+    if batch_size == 499:
+        changes["data.subset"] = 500
+
+    with pytest.raises(RecipeError, match=r"training\.batch_size .* a mini-batch has a single image"):
+        Experiment.build(QUICK.changed(changes))
 
 
 def test_every_epoch_is_a_look(tmp_path: Path) -> None:

@@ -142,3 +142,18 @@ def test_weights_for_another_number_of_classes_are_refused() -> None:
 def test_weights_under_which_nothing_would_be_learnt_are_refused() -> None:
     with pytest.raises(RecipeError, match="nothing would be learnt"):
         losses.build(CrossEntropyOptions(class_weights=(0.0, 0.0, 1.0)), [5, 5, 0])
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("weights", [None, (0.5, 1.0, 2.0, 4.0, 0.0)], ids=["no weights", "weights"])
+def test_probabilities_in_place_of_labels_weigh_the_losses_of_their_classes(
+    smoothing: float, weights: tuple[float, ...] | None
+) -> None:
+    logits, labels = answers(60)
+    criterion = losses.build(CrossEntropyOptions(class_weights=weights, label_smoothing=smoothing), [20] * K)
+    others = labels.roll(1)
+    mixed = 0.7 * one_hot(labels, K) + 0.3 * one_hot(others, K)
+
+    expected = 0.7 * criterion(logits, labels) + 0.3 * criterion(logits, others)
+
+    torch.testing.assert_close(criterion(logits, mixed), expected)

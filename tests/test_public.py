@@ -10,6 +10,8 @@ import pytest
 import honshi
 
 NAMES = [
+    "Augmentation",
+    "Averaging",
     "Evaluation",
     "ExamResult",
     "Experiment",

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from honshi.errors import RecipeError
 from honshi.recipe import (
     AdamOptions,
+    AugmentOptions,
     CNNOptions,
     ConstantOptions,
     CosineOptions,
@@ -27,6 +28,7 @@ from honshi.recipe import (
     SGDOptions,
     StepOptions,
     TrainingOptions,
+    TTAOptions,
     built_in,
 )
 
@@ -36,6 +38,7 @@ finite = st.floats(allow_infinity=False, allow_nan=False)
 between_0_and_1 = st.floats(0, 1, exclude_min=True, exclude_max=True)
 fraction = st.floats(0, 1, exclude_max=True)
 count = st.integers(min_value=1)
+members = st.integers(1, 100)
 seed = st.integers(0, 2**63 - 1)
 
 
@@ -45,6 +48,10 @@ def tuples(of: st.SearchStrategy[Any], min_size: int = 0) -> st.SearchStrategy[t
 
 def sgd(momentum: float, **options: Any) -> SGDOptions:
     return SGDOptions(momentum=momentum, **{**options, "nesterov": options["nesterov"] and momentum > 0})
+
+
+def training(ema: float | None, swa: float | None, **options: Any) -> TrainingOptions:
+    return TrainingOptions(ema=ema, swa=swa if ema is None else None, **options)
 
 
 recipes = st.builds(
@@ -58,8 +65,20 @@ recipes = st.builds(
         subset=st.none() | count,
         normalize=st.just("train") | st.tuples(finite, positive),
     ),
-    model=st.builds(MLPOptions, hidden=tuples(count), dropout=fraction, batch_norm=st.booleans())
-    | st.builds(CNNOptions, widths=tuples(count, min_size=1), dropout=fraction),
+    augment=st.builds(
+        AugmentOptions,
+        shift=fraction,
+        rotate=st.floats(0, 180),
+        scale=fraction,
+        shear=st.floats(0, 60),
+        elastic=st.floats(0, 100),
+        erase=st.floats(0, 1),
+        flip=st.booleans(),
+        mixup=not_negative,
+    ),
+    model=st.builds(MLPOptions, hidden=tuples(count), dropout=fraction, batch_norm=st.booleans(), members=members)
+    | st.builds(CNNOptions, widths=tuples(count, min_size=1), dropout=fraction, members=members),
+    tta=st.builds(TTAOptions, shift=st.integers(min_value=0), flip=st.booleans()),
     loss=st.builds(
         CrossEntropyOptions,
         label_smoothing=fraction,
@@ -78,7 +97,10 @@ recipes = st.builds(
     | st.builds(CosineOptions, floor=fraction, warmup_epochs=not_negative)
     | st.builds(OneCycleOptions, rise=between_0_and_1),
     training=st.builds(
-        TrainingOptions,
+        training,
+        ema=st.none() | between_0_and_1,
+        swa=st.none() | between_0_and_1,
+        precision=st.sampled_from(["float32", "bfloat16"]),
         epochs=count,
         batch_size=count,
         seed=seed,
@@ -206,7 +228,7 @@ class TestWhatDoesNotHoldTogether:
     @pytest.mark.parametrize(
         ("toml", "sentence"),
         [
-            ("modle = 1", "unknown key 'modle'. Did you mean 'model'? Known there: name, data, model,"),
+            ("modle = 1", "unknown key 'modle'. Did you mean 'model'? Known there: name, data, augment, model,"),
             ("data.sorce = 'mnist'", "unknown key 'data.sorce'. Did you mean 'source'?"),
             ("model.hiden = [1]", "unknown key 'model.hiden'. Did you mean 'hidden'? Known there: kind, hidden,"),
             ("model = {kind = 'cnn', width = [1]}", "unknown key 'model.width'. Did you mean 'widths'?"),
@@ -216,6 +238,10 @@ class TestWhatDoesNotHoldTogether:
             ("optimizer = {kind = 'adam', momentum = 0.9}", "unknown key 'optimizer.momentum'."),
             ("schedule = {kind = 'step', gama = 0.5}", "unknown key 'schedule.gama'. Did you mean 'gamma'?"),
             ("training.epoch = 3", "unknown key 'training.epoch'. Did you mean 'epochs'?"),
+            ("training.emma = 0.9", "unknown key 'training.emma'. Did you mean 'ema'?"),
+            ("augment.rotation = 10", "unknown key 'augment.rotation'. Did you mean 'rotate'?"),
+            ("tta.shifts = 1", "unknown key 'tta.shifts'. Did you mean 'shift'?"),
+            ("model.member = 3", "unknown key 'model.member'. Did you mean 'members'?"),
         ],
     )
     def test_an_unknown_key_leads_to_the_nearest(self, toml: str, sentence: str) -> None:
@@ -286,6 +312,24 @@ class TestWhatDoesNotHoldTogether:
             ("training.patience", "0"),
             ("training.restore_best", "'no'"),
             ("training.clip_grad_norm", "0"),
+            ("training.ema", "1"),
+            ("training.ema", "0"),
+            ("training.swa", "0"),
+            ("training.swa", "1.5"),
+            ("training.precision", "'float16'"),
+            ("augment", "true"),
+            ("augment.shift", "1"),
+            ("augment.rotate", "181"),
+            ("augment.rotate", "-5"),
+            ("augment.scale", "1.0"),
+            ("augment.shear", "90"),
+            ("augment.elastic", "-1"),
+            ("augment.erase", "1.5"),
+            ("augment.flip", "1"),
+            ("augment.mixup", "inf"),
+            ("model.members", "0"),
+            ("tta.shift", "0.1"),
+            ("tta.shift", "-1"),
         ],
     )
     def test_a_value_out_of_place_is_named_by_its_key(self, key: str, value: str) -> None:
@@ -296,6 +340,7 @@ class TestWhatDoesNotHoldTogether:
         [
             ("optimizer.nesterov = true", "optimizer: nesterov needs a momentum above 0, 0.9 for example."),
             ("model = {kind = 'cnn', widths = []}", "model.widths: "),
+            ("training = {ema = 0.9, swa = 0.5}", "training: ema and swa are two averages of the same weights"),
             ("optimizer = {kind = 'adam', betas = [0.9]}", "optimizer.betas.1: "),
             ("schedule = {kind = 'step', gamma = 2}", "schedule.gamma: "),
             ("schedule = {kind = 'one-cycle', rise = 1}", "schedule.rise: "),

@@ -13,18 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from honshi import errors, losses, models, optimizers
-    from honshi.data import Images, Normalization, Sealed, Splits, load
+    from honshi.data import Augmentation, Images, Normalization, Sealed, Splits, load
     from honshi.evaluation import Evaluation, Row, evaluate
     from honshi.exam import ExamResult, test
     from honshi.experiment import Experiment
     from honshi.prediction import Prediction, predict
     from honshi.recipe import Recipe
     from honshi.runs import Run, load_model, save
-    from honshi.training import FitResult, fit
+    from honshi.training import Averaging, FitResult, fit
 
 # Where each public name lives. They are fetched when first used, because most of them need torch and
 # `honshi --help` does not.
 _HOME = {
+    "Augmentation": "honshi.data",
+    "Averaging": "honshi.training",
     "Evaluation": "honshi.evaluation",
     "ExamResult": "honshi.exam",
     "Experiment": "honshi.experiment",
@@ -48,6 +50,8 @@ _HOME = {
 _MODULES = ("errors", "losses", "models", "optimizers")
 
 __all__ = [
+    "Augmentation",
+    "Averaging",
     "Evaluation",
     "ExamResult",
     "Experiment",

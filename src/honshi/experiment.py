@@ -20,19 +20,19 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from honshi import losses, models, optimizers
 from honshi.checks.leaks import leaks_into_validation, without, without_leaks
-from honshi.data import Splits, load
+from honshi.data import Splits, augment, load
 from honshi.data.leaks import Leak
-from honshi.errors import RunError
+from honshi.errors import RecipeError, RunError
 from honshi.evaluation.calibration import fit_temperature
 from honshi.evaluation.evaluate import infer
 from honshi.evaluation.history import Row, best_row
 from honshi.exam.leaks import training_places_in
 from honshi.files import write_json
-from honshi.recipe import Recipe
+from honshi.recipe import MLPOptions, Recipe
 from honshi.runs import Run, find, looks
 from honshi.runs.environment import describe
 from honshi.runtime import pick_device, seeded
-from honshi.training import FitResult, fit
+from honshi.training import Averaging, FitResult, fit
 
 
 def load_splits(recipe: Recipe) -> Splits:
@@ -95,12 +95,22 @@ class Experiment:
         splits = splits or load_splits(recipe)
         load_seconds = time.perf_counter() - started
         train = splits.train
+        batch_size = recipe.training.batch_size
+        if (
+            isinstance(recipe.model, MLPOptions)
+            and recipe.model.batch_norm
+            and 1 in (batch_size, len(train) % batch_size)
+        ):
+            raise RecipeError(
+                f"With {len(train):,} training images and training.batch_size {batch_size} a mini-batch has a single "
+                "image, and model.batch_norm has nothing to normalise it by: choose another batch size."
+            )
         with seeded(recipe.training.seed):
             # Drawn on the CPU, so that a seed means the same first weights on every device.
-            model = models.build(recipe.model, train.shape, len(train.classes)).to(device)
+            model = models.build(recipe.model, train.shape, len(train.classes), recipe.tta).to(device)
         criterion = losses.build(recipe.loss, train.class_counts()).to(device)
         optimizer = optimizers.build(recipe.optimizer, model)
-        steps = math.ceil(len(train) / recipe.training.batch_size)
+        steps = math.ceil(len(train) / batch_size)
         schedule = optimizers.build_schedule(recipe.schedule, optimizer, steps, recipe.training.epochs)
         return cls(recipe, splits, model, criterion, optimizer, schedule, device, steps, load_seconds)
 
@@ -144,6 +154,9 @@ class Experiment:
                 on_epoch(row)
 
         options = self.recipe.training
+        averaging = None
+        if options.ema is not None or options.swa is not None:
+            averaging = Averaging(ema=options.ema, swa=options.swa)
         result = fit(
             self.model,
             self.criterion,
@@ -157,6 +170,9 @@ class Experiment:
             min_delta=options.min_delta,
             restore_best=options.restore_best,
             clip_grad_norm=options.clip_grad_norm,
+            augment=augment.build(self.recipe.augment),
+            averaging=averaging,
+            precision=options.precision,
             remeasure_train=options.remeasure_train,
             seed=options.seed,
             checkpoint=run.state,

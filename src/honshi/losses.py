@@ -39,7 +39,7 @@ class CrossEntropy(nn.Module):
         self.label_smoothing = label_smoothing
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Logits (b, k) and int64 labels (b,) to a scalar."""
+        """Logits (b, k) and labels to a scalar; labels are int64 (b,) or probabilities of classes (b, k)."""
         if self.weight is None:
             return cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
         total = cross_entropy(logits, labels, weight=self.weight, label_smoothing=self.label_smoothing, reduction="sum")

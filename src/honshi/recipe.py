@@ -27,8 +27,10 @@ Positive = Annotated[Float, Field(gt=0)]
 NotNegative = Annotated[Float, Field(ge=0)]
 Fraction = Annotated[Float, Field(ge=0, lt=1)]
 Count = Annotated[Int, Field(ge=1)]
+Members = Annotated[Int, Field(ge=1, le=100)]
 Seed = Annotated[Int, Field(ge=0, lt=2**63)]
 Flag = Annotated[bool, Field(strict=True)]
+Probability = Annotated[Float, Field(ge=0, le=1)]
 
 
 class Options(BaseModel):
@@ -50,19 +52,48 @@ class DataOptions(Options):
     normalize: Literal["train"] | tuple[Float, Positive] = "train"
 
 
+class AugmentOptions(Options):
+    """How training images are changed at random; all off by default, see `honshi.data.augment`.
+
+    ``shift`` as a fraction of the side, ``rotate`` and ``shear`` in degrees, ``scale`` 0.1 for 0.9 to 1.1,
+    ``elastic`` in pixels: each the largest, either way. ``erase`` is a probability, ``mixup`` the alpha of a
+    Beta distribution.
+    """
+
+    shift: Fraction = 0.0
+    rotate: Annotated[Float, Field(ge=0, le=180)] = 0.0
+    scale: Fraction = 0.0
+    shear: Annotated[Float, Field(ge=0, le=60)] = 0.0
+    elastic: Annotated[Float, Field(ge=0, le=100)] = 0.0
+    erase: Probability = 0.0
+    flip: Flag = False
+    mixup: NotNegative = 0.0
+
+
 class MLPOptions(Options):
+    """``members``: so many networks that are trained side by side and answer together."""
+
     kind: Literal["mlp"] = "mlp"
     hidden: tuple[Count, ...] = (128, 64)
     dropout: Fraction = 0.0
     batch_norm: Flag = False
+    members: Members = 1
 
 
 class CNNOptions(Options):
-    """``widths`` are the channels of each stage; a stage halves the image."""
+    """``widths`` are the channels of each stage; a stage halves the image. ``members`` as for the MLP."""
 
     kind: Literal["cnn"] = "cnn"
     widths: Annotated[tuple[Count, ...], Field(min_length=1)] = (16, 32, 64)
     dropout: Fraction = 0.0
+    members: Members = 1
+
+
+class TTAOptions(Options):
+    """Test-time augmentation: answer by the mean over shifted (in pixels) and mirrored copies of an image."""
+
+    shift: Annotated[Int, Field(ge=0)] = 0
+    flip: Flag = False
 
 
 class CrossEntropyOptions(Options):
@@ -132,6 +163,9 @@ class TrainingOptions(Options):
     ``restore_best``: end with the weights of the epoch of lowest validation loss, else of the last.
     ``remeasure_train``: measure the training part again after each epoch in eval mode, so that
     dropout and the epoch's own progress do not blur the comparison with validation.
+    ``ema``, ``swa``: keep the average of the weights along the way, fading by this factor a step, or even
+    over this last part of all steps.
+    ``precision``: of what a training step computes; the weights stay float32.
     """
 
     epochs: Count = 10
@@ -143,6 +177,15 @@ class TrainingOptions(Options):
     restore_best: Flag = True
     clip_grad_norm: Positive | None = None
     remeasure_train: Flag = False
+    ema: Annotated[Float, Field(gt=0, lt=1)] | None = None
+    swa: Annotated[Float, Field(gt=0, le=1)] | None = None
+    precision: Literal["float32", "bfloat16"] = "float32"
+
+    @model_validator(mode="after")
+    def _one_average(self) -> Self:
+        if self.ema is not None and self.swa is not None:
+            raise ValueError("ema and swa are two averages of the same weights: choose one")
+        return self
 
 
 ModelOptions = Annotated[MLPOptions | CNNOptions, Field(discriminator="kind")]
@@ -166,7 +209,9 @@ class Recipe(Options):
 
     name: Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[\w.+-]+$")] = "custom"
     data: DataOptions = DataOptions()
+    augment: AugmentOptions = AugmentOptions()
     model: ModelOptions = MLPOptions()
+    tta: TTAOptions = TTAOptions()
     loss: LossOptions = CrossEntropyOptions()
     optimizer: OptimizerOptions = SGDOptions()
     schedule: ScheduleOptions = ConstantOptions()

@@ -16,7 +16,7 @@ from honshi.data import Normalization
 from honshi.data.images import Preprocessing
 from honshi.errors import ModelError
 from honshi.files import sha256
-from honshi.models import CNN, MLP
+from honshi.models import CNN, MLP, TTA, Ensemble
 
 
 class OwnNet(nn.Module):
@@ -94,8 +94,14 @@ def test_every_weight_and_statistic_comes_back(trained: CNN, path: Path) -> None
 
 @pytest.mark.parametrize(
     "model",
-    [MLP(), MLP(12, (), 3), MLP(12, (5, 4), 3, dropout=0.25, batch_norm=True), CNN(3, (4,), 7, dropout=0.5)],
-    ids=["mlp", "linear", "mlp with all", "cnn"],
+    [
+        MLP(),
+        MLP(12, (), 3),
+        MLP(12, (5, 4), 3, dropout=0.25, batch_norm=True),
+        CNN(3, (4,), 7, dropout=0.5),
+        TTA(Ensemble([CNN(1, (4,), 7), CNN(1, (4,), 7)]), shift=1),
+    ],
+    ids=["mlp", "linear", "mlp with all", "cnn", "ensemble with copies"],
 )
 def test_the_same_architecture_is_built_again(model: nn.Module, path: Path) -> None:
     honshi.save(model, path)

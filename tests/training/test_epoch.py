@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, one_hot
 from torch.optim import SGD, Adam
 from torch.optim.lr_scheduler import ExponentialLR
 
@@ -135,6 +135,39 @@ def test_the_schedule_moves_after_every_step(model: MLP, batches: list[Batch]) -
     train_epoch(model, criterion, optimizer, batches, schedule=ExponentialLR(optimizer, gamma=0.5))
 
     assert rates == [0.8, 0.4, 0.2]
+
+
+def test_with_probabilities_for_labels_the_accuracy_is_that_of_the_most_probable(
+    model: MLP, batches: list[Batch]
+) -> None:
+    softened = [(inputs, 0.8 * one_hot(labels, 3) + 0.2 / 3) for inputs, labels in batches]
+    twin = copy.deepcopy(model)
+
+    _, accuracy = train_epoch(model, criterion, SGD(model.parameters(), lr=0.0), batches)
+    soft_loss, soft_accuracy = train_epoch(twin, criterion, SGD(twin.parameters(), lr=0.0), softened)
+
+    inputs, labels = map(torch.cat, zip(*batches, strict=True))
+    assert soft_accuracy == accuracy
+    assert soft_loss == pytest.approx(cross_entropy(model(inputs), labels, label_smoothing=0.2).item(), rel=1e-5)
+
+
+def test_in_bfloat16_the_loss_and_the_weights_are_float32(model: MLP, batches: list[Batch]) -> None:
+    twin, seen = copy.deepcopy(model), list[torch.dtype]()
+    twin.layer1.register_forward_hook(lambda _module, _inputs, output: seen.append(output.dtype))  # type: ignore[union-attr]
+
+    def recording(logits: Tensor, labels: Tensor) -> Tensor:
+        seen.append(logits.dtype)
+        return cross_entropy(logits, labels)
+
+    exact, _ = train_epoch(model, criterion, SGD(model.parameters(), lr=0.1), batches)
+    reduced = torch.autocast("cpu", torch.bfloat16)
+    rounded, _ = train_epoch(twin, recording, SGD(twin.parameters(), lr=0.1), batches, reduced=reduced)
+
+    assert seen == [torch.bfloat16, torch.float32] * 3
+    assert all(parameter.dtype == torch.float32 for parameter in twin.parameters())
+    assert rounded == pytest.approx(exact, rel=1e-2)
+    assert rounded != exact
+    torch.testing.assert_close(weights(twin), weights(model), rtol=0.05, atol=0.005)
 
 
 def test_every_step_is_reported(model: MLP, batches: list[Batch]) -> None:

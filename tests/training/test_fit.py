@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -617,3 +618,79 @@ def test_the_lectures_dataset_holds_what_images_hold(train: honshi.Images) -> No
     lecture = LectureDataset(train.pixels, train.labels.tolist())
 
     torch.testing.assert_close(infer(model, lecture), infer(model, train))
+
+
+# Remedies that change what a step sees or computes; the averages have tests of their own
+
+
+def test_augmented_images_are_learnt_from_and_the_scores_are_of_plain_ones(
+    train: honshi.Images, val: honshi.Images
+) -> None:
+    seen: list[Tensor] = []
+    model = build()
+    model.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]) if not module.training else None)
+
+    result = honshi.fit(
+        model, criterion, sgd(model), train, val, 2, augment=honshi.Augmentation(rotate=20.0), remeasure_train=True
+    )
+
+    plain = [train.normalization(train.pixels), val.normalization(val.pixels)] * 2
+    assert all(torch.equal(one, other) for one, other in zip(seen, plain, strict=True))
+    assert result.history[-1].val_loss == pytest.approx(honshi.evaluate(model, val).loss)
+
+
+def test_augmentation_makes_few_images_harder_to_learn_by_heart(train: honshi.Images, val: honshi.Images) -> None:
+    losses = []
+    for augment in (None, honshi.Augmentation(shift=0.1, rotate=10.0, elastic=2.0)):
+        model = build()
+        optimizer = Adam(model.parameters(), lr=0.003)
+        result = honshi.fit(model, criterion, optimizer, train, val, 15, augment=augment)
+        losses.append(result.history[-1].train_loss)
+
+    assert losses[1] > 1.5 * losses[0]
+
+
+@pytest.mark.parametrize(
+    "remedy",
+    [
+        {"augment": honshi.Augmentation(shift=0.1)},
+        {"augment": honshi.Augmentation(mixup=0.5)},
+        {"averaging": honshi.Averaging(ema=0.9)},
+        {"precision": "bfloat16"},
+    ],
+    ids=["shift", "mixup", "ema", "bfloat16"],
+)
+def test_each_of_them_is_carried_out_where_the_plain_training_has_a_faster_loop(
+    train: honshi.Images, val: honshi.Images, remedy: dict[str, Any]
+) -> None:
+    plain, remedied = build(), build()
+
+    honshi.fit(plain, criterion, sgd(plain), train, val, 1)
+    honshi.fit(remedied, criterion, sgd(remedied), train, val, 1, **remedy)
+
+    assert not torch.allclose(weights(remedied), weights(plain), rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(weights(remedied), weights(plain), rtol=0, atol=0.1)
+
+
+def test_in_bfloat16_the_numbers_are_those_of_float32_but_for_rounding(
+    train: honshi.Images, val: honshi.Images
+) -> None:
+    exact, rounded = build(), build()
+
+    expected = honshi.fit(exact, criterion, sgd(exact), train, val, 3).history[-1]
+    found = honshi.fit(rounded, criterion, sgd(rounded), train, val, 3, precision="bfloat16").history[-1]
+
+    assert (found.train_loss, found.val_loss) == (
+        pytest.approx(expected.train_loss, rel=0.01),
+        pytest.approx(expected.val_loss, rel=0.01),
+    )
+    assert found.val_loss != expected.val_loss
+    assert all(parameter.dtype == torch.float32 for parameter in rounded.parameters())
+
+
+def test_a_dataset_is_not_augmented(train: honshi.Images, val: honshi.Images) -> None:
+    model = build()
+    data = TensorDataset(train.normalization(train.pixels), train.labels)
+
+    with pytest.raises(TypeError, match=r"Only honshi\.Images are augmented here, .* a TensorDataset"):
+        honshi.fit(model, criterion, sgd(model), data, val, 1, augment=honshi.Augmentation(shift=0.1))

@@ -16,7 +16,7 @@ from torch.utils.data import TensorDataset
 
 import honshi
 from honshi.errors import RunError
-from honshi.models import MLP
+from honshi.models import MLP, TTA
 from honshi.optimizers import build_schedule
 from honshi.recipe import CosineOptions
 
@@ -143,11 +143,50 @@ def test_the_best_weights_survive_the_interruption(checkpoint: Path) -> None:
     best = min(expected_rows, key=lambda row: row.val_loss).epoch
     assert best < EPOCHS - 1, "or there would be nothing to restore"
     with pytest.raises(InterruptedTrainingError):
-        training(checkpoint, on_epoch=interrupt_after(best + 1))
+        training(checkpoint, restore_best=True, on_epoch=interrupt_after(best + 1))
 
     model, _ = training(checkpoint, restore_best=True)
 
     assert_identical(model, expected_model)
+
+
+@pytest.mark.parametrize("restore_best", [True, False], ids=["best", "last"])
+@pytest.mark.parametrize("options", [{"ema": 0.95}, {"swa": 0.5}], ids=["ema", "swa"])
+def test_augmentation_and_averages_are_resumed_bit_by_bit(
+    mnist: honshi.Splits, checkpoint: Path, options: dict[str, float], restore_best: bool
+) -> None:
+    some = mnist.train.subset(range(200))
+    augment = honshi.Augmentation(shift=0.1, rotate=10.0, elastic=2.0, erase=0.3, mixup=0.5)
+
+    def train(
+        checkpoint: Path | None = None, on_epoch: Callable[[honshi.Row], None] | None = None
+    ) -> tuple[nn.Module, list[honshi.Row]]:
+        torch.manual_seed(0)
+        model = TTA(MLP(784, (16,), 10, dropout=0.5, batch_norm=True), shift=1)
+        result = honshi.fit(
+            model,
+            nn.CrossEntropyLoss(),
+            SGD(model.parameters(), lr=0.3, momentum=0.9),
+            some,
+            some,
+            4,
+            augment=augment,
+            averaging=honshi.Averaging(**options),
+            restore_best=restore_best,
+            checkpoint=checkpoint,
+            on_epoch=on_epoch,
+        )
+        return model, [replace(row, seconds=0.0) for row in result.history]
+
+    expected_model, expected_rows = train()
+    for epoch in (1, 3, 4):
+        with pytest.raises(InterruptedTrainingError):
+            train(checkpoint, on_epoch=interrupt_after(epoch))
+
+    model, rows = train(checkpoint)
+
+    assert_identical(model, expected_model)
+    assert rows == expected_rows
 
 
 def test_patience_does_not_begin_anew(checkpoint: Path) -> None:

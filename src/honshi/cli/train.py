@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from honshi.evaluation import Row
     from honshi.experiment import Experiment
-    from honshi.recipe import Recipe
+    from honshi.recipe import Options, Recipe
     from honshi.runs import Run
     from honshi.training import FitResult
 
@@ -156,7 +156,8 @@ def _print_plan(screen: Console, experiment: Experiment, run: Run) -> None:
     from rich.table import Table
 
     from honshi.checks.leaks import describe
-    from honshi.models import layer_table, parameter_count
+    from honshi.models import layer_table, network_in, parameter_count
+    from honshi.recipe import AugmentOptions, TTAOptions
 
     recipe, splits = experiment.recipe, experiment.splits
     counts = splits.train.class_counts()
@@ -168,7 +169,7 @@ def _print_plan(screen: Console, experiment: Experiment, run: Run) -> None:
     layers = [
         f"{layer.name} {layer.kind} → {'×'.join(map(str, layer.output))}"
         + (f" ({layer.parameters:,})" if layer.parameters else "")
-        for layer in layer_table(experiment.model, splits.train.shape)
+        for layer in layer_table(network_in(experiment.model), splits.train.shape)
     ]
     leaks = describe(experiment.leaks, "validation", len(splits.val))
     table = Table(
@@ -185,15 +186,26 @@ def _print_plan(screen: Console, experiment: Experiment, run: Run) -> None:
         "leaks", leaks + (": leaks.json, leaks.png; --drop-leaks trains without them" if experiment.leaks else "")
     )
     table.add_row("test", "sealed, the real exam: honshi test, once")
-    table.add_row("model", f"{recipe.model.kind}, {parameter_count(experiment.model):,} parameters")
+    if recipe.augment != AugmentOptions():
+        table.add_row("augment", _options(recipe.augment))
+    members = f"{recipe.model.members} × " if recipe.model.members > 1 else ""
+    table.add_row("model", f"{members}{recipe.model.kind}, {parameter_count(experiment.model):,} parameters")
     table.add_row("", "\n".join(layers))
+    if recipe.tta != TTAOptions():
+        table.add_row("answers", f"the mean over copies of an image: {_options(recipe.tta)}")
     table.add_row("loss", _options(recipe.loss))
     table.add_row("optimizer", f"{_options(recipe.optimizer)}; learning rate {_options(recipe.schedule)}")
     table.add_row(
         "training",
         f"{recipe.training.epochs} epochs of {experiment.steps_per_epoch:,} steps, "
-        f"batch size {recipe.training.batch_size}, seed {recipe.training.seed}",
+        f"batch size {recipe.training.batch_size}, seed {recipe.training.seed}{_precision(experiment)}",
     )
+    if recipe.training.ema is not None:
+        table.add_row("", f"scored and kept is the average of the weights, fading by {recipe.training.ema} a step")
+    if recipe.training.swa is not None:
+        table.add_row(
+            "", f"scored and kept is the mean of the weights over the last {recipe.training.swa:.0%} of steps"
+        )
     table.add_row("device", f"{experiment.device} ({run_device(experiment)})")
     screen.print(table)
     screen.print()
@@ -209,12 +221,21 @@ def run_device(experiment: Experiment) -> str:
     return f"{name}, {torch.get_num_threads()} threads" if experiment.device.type == "cpu" else name
 
 
-def _options(options: Any) -> str:
+def _precision(experiment: Experiment) -> str:
+    """What the steps are computed in, where it is not float32."""
+    import torch
+
+    if experiment.recipe.training.precision == "float32":
+        return ""
+    slow = experiment.device.type == "cpu" and not torch.cpu._is_avx512_bf16_supported()
+    return ", bfloat16" + (": slower than float32 on this CPU, which has no instructions for it" if slow else "")
+
+
+def _options(options: Options) -> str:
     """A part of the recipe in a line: its kind, and what differs from 0, off and none."""
-    shown = {
-        key: value for key, value in options.model_dump().items() if value not in (0, False, None) and key != "kind"
-    }
-    return " ".join([options.kind, *(f"{key}={value}" for key, value in shown.items())])
+    values = options.model_dump()
+    kind = [values.pop("kind")] if "kind" in values else []
+    return " ".join([*kind, *(f"{key}={value}" for key, value in values.items() if value not in (0, False, None))])
 
 
 def _print_end(screen: Console, experiment: Experiment, run: Run, result: FitResult) -> None:

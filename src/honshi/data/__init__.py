@@ -2,11 +2,12 @@
 
 A source gives labelled uint8 images (`sources`), a split divides its training set into training
 and validation and leaves its test set sealed (`split`, `sealed`), and `batches` turns images into
-shuffled mini-batches.
+shuffled mini-batches, changed at random by `augment` where that is wanted.
 """
 
+from honshi.data.augment import Augmentation
 from honshi.data.images import Images, Normalization
 from honshi.data.sealed import Sealed
 from honshi.data.split import Splits, load
 
-__all__ = ["Images", "Normalization", "Sealed", "Splits", "load"]
+__all__ = ["Augmentation", "Images", "Normalization", "Sealed", "Splits", "load"]

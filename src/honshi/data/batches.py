@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from honshi.data.augment import Augmentation
 from honshi.data.images import Images
 from honshi.data.sealed import Sealed
 from honshi.errors import SealedError
 
 # What `fit` and `evaluate` take as data.
 Data: TypeAlias = Images | Dataset[Any] | DataLoader[Any]
-# Normalised float inputs (b, c, h, w) and int64 labels (b,).
+# Normalised float inputs (b, c, h, w) and int64 labels (b,), or after mixup probabilities of classes (b, k).
 Batch: TypeAlias = tuple[Tensor, Tensor]
 
 # About how many bytes of float inputs are gathered and normalised in one go. One call for many small
@@ -39,6 +40,7 @@ class Batches:
         batch_size: int,
         *,
         shuffle: torch.Generator | None = None,
+        augment: Augmentation | None = None,
         device: torch.device | None = None,
     ) -> None:
         """
@@ -47,11 +49,16 @@ class Batches:
             batch_size: images in a batch.
             shuffle: a CPU generator that draws the order anew at each iteration; without one the
                 images come in their own order.
+            augment: changes the images anew at each iteration, by draws that follow from ``shuffle``.
             device: where the images are kept and the batches made; the CPU where left out.
         """
+        if augment is not None and shuffle is None:
+            raise ValueError("augment draws what it needs from shuffle, so give it a generator as well")
         self.pixels = images.pixels.to(device)
         self.labels = images.labels.to(device)
+        self.classes = len(images.classes)
         self.normalization = images.normalization
+        self.augment = augment
         self.batch_size = batch_size
         self.shuffle = shuffle
 
@@ -69,12 +76,22 @@ class Batches:
     def __iter__(self) -> Iterator[Batch]:
         if not len(self.labels):
             return
+        order = self.order()
+        if self.augment is not None:
+            # On the device, because a draw for each image is too much to send there.
+            draws = torch.Generator(order.device)
+            draws.manual_seed(int(torch.randint(2**62, (), generator=self.shuffle)))
         batch_bytes = 4 * self.batch_size * self.pixels[0].numel()
         block = self.batch_size * max(1, BLOCK_BYTES // batch_bytes)
-        for places in self.order().split(block):
+        for places in order.split(block):
             # Indexing with brackets would do the same in six times the time.
-            inputs = self.normalization(self.pixels.index_select(0, places))
+            pixels = self.pixels.index_select(0, places)
             labels = self.labels.index_select(0, places)
+            if self.augment is not None:
+                pixels = self.augment(pixels, draws)
+            inputs = self.normalization(pixels)
+            if self.augment is not None and self.augment.mixup and self.shuffle is not None:
+                inputs, labels = self.augment.mix(inputs, labels, self.classes, self.shuffle)
             yield from zip(inputs.split(self.batch_size), labels.split(self.batch_size), strict=True)
 
 
@@ -98,6 +115,7 @@ def make_batches(
     batch_size: int,
     *,
     shuffle: torch.Generator | None = None,
+    augment: Augmentation | None = None,
     device: torch.device | None = None,
 ) -> Batches | _OnDevice:
     """Whatever holds labelled images, as mini-batches on a device.
@@ -105,17 +123,22 @@ def make_batches(
     Args:
         data: `Images`; any ``torch.utils.data.Dataset`` of (input, label); or a ``DataLoader``, which
             keeps its own batch size and order.
-        batch_size, shuffle, device: as for `Batches`.
+        batch_size, shuffle, augment, device: as for `Batches`; only `Images` are augmented.
 
     Raises:
         SealedError: it is the sealed test set.
-        TypeError: it is none of these.
+        TypeError: it is none of these, or cannot be augmented.
     """
     if isinstance(data, Sealed):
         raise SealedError("The test set was passed as data")
     device = device or torch.device("cpu")
     if isinstance(data, Images):
-        return Batches(data, batch_size, shuffle=shuffle, device=device)
+        return Batches(data, batch_size, shuffle=shuffle, augment=augment, device=device)
+    if augment is not None and isinstance(data, (DataLoader, Dataset)):
+        raise TypeError(
+            f"Only honshi.Images are augmented here, and the training data are a {type(data).__name__}: "
+            "give it transforms of its own, or make Images of it."
+        )
     if isinstance(data, DataLoader):
         return _OnDevice(data, device)
     if isinstance(data, Dataset):

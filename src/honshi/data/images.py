@@ -55,7 +55,10 @@ class Normalization:
         return cls(mean=tuple(means), std=tuple(stds))
 
     def __call__(self, pixels: Tensor) -> Tensor:
-        """uint8 pixels (n, c, h, w) as normalised float32 of the same shape, on the same device."""
+        """Pixels (n, c, h, w) as normalised float32 of the same shape, on the same device.
+
+        They are uint8, or float32 from 0 to 255, which are overwritten.
+        """
         # In units of [0, 255], so that no pass over the batch is spent on dividing by 255.
         if len(self.mean) == 1:
             return pixels.float().sub_(255 * self.mean[0]).div_(255 * self.std[0])

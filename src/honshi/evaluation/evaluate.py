@@ -18,7 +18,7 @@ from honshi.errors import ModelError
 from honshi.evaluation.intervals import wilson
 from honshi.evaluation.metrics import ClassScore, confusion_matrix, per_class
 from honshi.losses import CrossEntropy
-from honshi.models.modes import evaluating
+from honshi.models.modes import evaluating, full_precision
 
 Criterion = Callable[[Tensor, Tensor], Tensor]
 
@@ -62,7 +62,9 @@ def infer(model: nn.Module, data: Data, batch_size: int = BATCH_SIZE) -> tuple[T
     parameter = next(model.parameters(), None)
     device = parameter.device if parameter is not None else torch.device("cpu")
     with evaluating(model):
-        outputs = [(model(inputs), labels) for inputs, labels in make_batches(data, batch_size, device=device)]
+        outputs = [
+            (full_precision(model(inputs)), labels) for inputs, labels in make_batches(data, batch_size, device=device)
+        ]
     if not outputs:
         raise ModelError("There are no images to evaluate.")
     logits, labels = zip(*outputs, strict=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 @contextmanager
@@ -23,3 +23,8 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
+
+
+def full_precision(logits: Tensor) -> Tensor:
+    """Logits that were computed with 16 bits as float32, others as they are: a loss needs more than 3 digits."""
+    return logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits

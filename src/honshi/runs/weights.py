@@ -17,7 +17,8 @@ from torch import nn
 from honshi.data.images import Normalization, Preprocessing
 from honshi.errors import ModelError
 from honshi.files import sha256, write_json, write_whole
-from honshi.models import CNN, MLP, parameter_count
+from honshi.models import parameter_count
+from honshi.models.architecture import architecture_of, from_architecture
 
 
 def save(model: nn.Module, path: str | Path) -> None:
@@ -34,12 +35,7 @@ def save(model: nn.Module, path: str | Path) -> None:
     content = to_safetensors(
         {name: tensor.detach().cpu().clone().contiguous() for name, tensor in model.state_dict().items()}
     )
-    kind = type(model)
-    # Not of a subclass: it may compute something else from the same layers.
-    ours = kind in (MLP, CNN)
-    sidecar: dict[str, Any] = {
-        "architecture": model.architecture if ours else {"kind": f"{kind.__module__}.{kind.__qualname__}"}
-    }
+    sidecar: dict[str, Any] = {"architecture": architecture_of(model)}
     preprocessing = getattr(model, "preprocessing", None)
     if isinstance(preprocessing, Preprocessing):
         sidecar |= {
@@ -76,17 +72,13 @@ def load_model(path: str | Path, into: nn.Module | None = None) -> nn.Module:
     try:
         content = path.read_bytes()
         sidecar = json.loads(sidecar_path.read_text("utf-8"))
-        architecture = dict(sidecar["architecture"])
-        kind = architecture.pop("kind")
         if sha256(content) != sidecar["weights_sha256"]:
             raise ModelError(
                 f"{path}: these are not the weights that {sidecar_path.name} was written for. "
                 "Put the two files that were saved together beside one another."
             )
         if into is None:
-            if kind not in ("mlp", "cnn"):
-                raise ModelError(f"{path} holds a {kind}: build one and give it as load_model(path, into=model).")
-            into = MLP(**architecture) if kind == "mlp" else CNN(**architecture)
+            into = from_architecture(sidecar["architecture"], str(path))
         into.load_state_dict(from_safetensors(content))
         if "input_shape" in sidecar:
             channels, height, width = sidecar["input_shape"]

@@ -8,14 +8,17 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from honshi.data.augment import Augmentation
 from honshi.data.batches import Data, make_batches
 from honshi.data.images import Images
 from honshi.data.sealed import Sealed
@@ -24,6 +27,7 @@ from honshi.evaluation.evaluate import Criterion, loss_and_accuracy
 from honshi.evaluation.history import Row, best_row
 from honshi.runtime import seeded
 from honshi.training import state
+from honshi.training.averaging import Averaging
 from honshi.training.compiled import compiled_epochs
 from honshi.training.early_stopping import EarlyStopping
 from honshi.training.epoch import train_epoch
@@ -68,6 +72,9 @@ def fit(
     min_delta: float = 0.0,
     restore_best: bool = True,
     clip_grad_norm: float | None = None,
+    augment: Augmentation | None = None,
+    averaging: Averaging | None = None,
+    precision: Literal["float32", "bfloat16"] = "float32",
     remeasure_train: bool = False,
     seed: int = 0,
     checkpoint: Path | None = None,
@@ -88,16 +95,22 @@ def fit(
         min_delta: by how much a loss must be lower to count.
         restore_best: end with the weights of the epoch of lowest validation loss.
         clip_grad_norm: the largest norm that the gradients may have.
+        augment: random changes of the training images, which must be `Images` then.
+        averaging: score and keep the average of the weights, of which it takes note at each step, in
+            place of the weights themselves.
+        precision: "bfloat16" computes steps and scores with 16 bits (torch.autocast); the weights stay
+            what they are. Slow on a CPU without instructions for it.
         remeasure_train: score the training data again after each epoch in eval mode, so that
             dropout does not fake a gap to validation.
-        seed: of the order of the images and of dropout. The same seed on the same machine gives the
-            same weights, bit by bit on a CPU. The caller's random state is left alone.
+        seed: of the order of the images, of augmentation and of dropout. The same seed on the same
+            machine gives the same weights, bit by bit on a CPU. The caller's random state is left alone.
         checkpoint: a file that holds the state after each epoch; if it exists, training goes on from it.
-        on_epoch: called with each row.
+        on_epoch: called with each row; the model has its own weights then, not their average.
         on_step: called with the number of mini-batches done in the epoch.
 
     Raises:
         SealedError: train or val is the sealed test set.
+        TypeError: the data are of another kind, or of one that is not augmented.
         NonFiniteLossError: the loss became infinite or not a number.
         ModelError: there are no images.
         RunError: the checkpoint does not belong to this training.
@@ -118,20 +131,24 @@ def fit(
         val = val.to(device)  # once, not at each epoch's validation
 
     shuffle = torch.Generator()
-    train_batches = make_batches(train, batch_size, shuffle=shuffle, device=device)
+    train_batches = make_batches(train, batch_size, shuffle=shuffle, augment=augment, device=device)
+    plain_batches = make_batches(train, batch_size, device=device)
     stopping = EarlyStopping(patience=patience, min_delta=min_delta)
     rows: list[Row] = []
-    best_weights = _copy_weights(model)
+    kept_weights = _copy_weights(model)
+    reduced = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+    if averaging is not None:
+        averaging.begin(model, epochs * len(train_batches))
     seconds = {"train": 0.0, "evaluate": 0.0}
 
     # The lecture's own case has a room of its own, with the same numbers in less time.
     compiled = None
-    if schedule is None and clip_grad_norm is None:
+    if schedule is None and clip_grad_norm is None and averaging is None and precision == "float32":
         compiled = compiled_epochs(model, criterion, optimizer, train_batches)
 
     with seeded(seed, device):
         if checkpoint is not None and checkpoint.exists():
-            rows, best_weights = state.restore(checkpoint, model, optimizer, schedule, stopping)
+            rows, kept_weights = state.restore(checkpoint, model, optimizer, schedule, averaging, stopping)
         for epoch in range(len(rows) + 1, epochs + 1):
             if stopping.exhausted:
                 break
@@ -149,31 +166,32 @@ def fit(
                     train_batches,
                     schedule=schedule,
                     clip_grad_norm=clip_grad_norm,
+                    averaging=averaging,
+                    reduced=reduced if precision == "bfloat16" else None,
                     epoch=epoch,
                     on_step=on_step,
                 )
             trained = time.perf_counter()
-            if remeasure_train:
-                train_loss, train_accuracy = loss_and_accuracy(model, train, criterion)
-            val_loss, val_accuracy = loss_and_accuracy(model, val, criterion)
-            if not math.isfinite(val_loss):
-                raise NonFiniteLossError(f"validation loss became {val_loss} after epoch {epoch}", epoch, None, lr)
-            evaluated = time.perf_counter()
-
+            with reduced, averaging.applied(model, plain_batches) if averaging is not None else nullcontext():
+                if remeasure_train:
+                    train_loss, train_accuracy = loss_and_accuracy(model, train, criterion)
+                val_loss, val_accuracy = loss_and_accuracy(model, val, criterion)
+                if not math.isfinite(val_loss):
+                    raise NonFiniteLossError(f"validation loss became {val_loss} after epoch {epoch}", epoch, None, lr)
+                evaluated = time.perf_counter()
+                row = Row(epoch, train_loss, train_accuracy, val_loss, val_accuracy, lr, evaluated - started)
+                rows.append(row)
+                if not restore_best or best_row(rows) is row:
+                    kept_weights = _copy_weights(model)
             seconds["train"] += trained - started
             seconds["evaluate"] += evaluated - trained
-            row = Row(epoch, train_loss, train_accuracy, val_loss, val_accuracy, lr, evaluated - started)
-            rows.append(row)
-            if best_row(rows) is row:
-                best_weights = _copy_weights(model)
             stopping.note(row)
             if checkpoint is not None:
-                state.save(checkpoint, model, optimizer, schedule, stopping, rows, best_weights)
+                state.save(checkpoint, model, optimizer, schedule, averaging, stopping, rows, kept_weights)
             if on_epoch is not None:
                 on_epoch(row)
 
-    if restore_best:
-        model.load_state_dict(best_weights)
+    model.load_state_dict(kept_weights)
     return FitResult(rows, best_row(rows), restore_best, stopping.exhausted and len(rows) < epochs, seconds)
 
 

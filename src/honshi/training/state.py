@@ -20,6 +20,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from honshi.errors import RunError
 from honshi.evaluation.history import Row
 from honshi.files import write_whole
+from honshi.training.averaging import Averaging
 from honshi.training.early_stopping import EarlyStopping
 
 
@@ -28,18 +29,20 @@ def save(
     model: nn.Module,
     optimizer: Optimizer,
     schedule: LRScheduler | None,
+    averaging: Averaging | None,
     stopping: EarlyStopping,
     rows: list[Row],
-    best_weights: dict[str, Tensor],
+    kept_weights: dict[str, Tensor],
 ) -> None:
     """Write the state after an epoch, whole or not at all."""
     state: dict[str, Any] = {
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
         "schedule": None if schedule is None else schedule.state_dict(),
+        "averaging": None if averaging is None else averaging.state_dict(),
         "stopping": asdict(stopping),
         "rows": [row.to_dict() for row in rows],
-        "best_weights": best_weights,
+        "kept_weights": kept_weights,
         # What dropout draws from; the order of the images is drawn from the seed and the epoch.
         "random": {"cpu": torch.get_rng_state()},
     }
@@ -56,9 +59,10 @@ def restore(
     model: nn.Module,
     optimizer: Optimizer,
     schedule: LRScheduler | None,
+    averaging: Averaging | None,
     stopping: EarlyStopping,
 ) -> tuple[list[Row], dict[str, Tensor]]:
-    """Put everything back as it was; the rows so far and the best weights.
+    """Put everything back as it was; the rows so far and the weights that are kept.
 
     Raises:
         RunError: the file is damaged or belongs to another training.
@@ -73,11 +77,15 @@ def restore(
             raise ValueError("it was trained with a schedule and this training has none, or the reverse.")
         if schedule is not None:
             schedule.load_state_dict(state["schedule"])
+        if (averaging is None) != (state["averaging"] is None):
+            raise ValueError("it was trained with averaging and this training has none, or the reverse.")
+        if averaging is not None:
+            averaging.load_state_dict(state["averaging"])
         stopping.reference, stopping.waited = state["stopping"]["reference"], state["stopping"]["waited"]
         torch.set_rng_state(state["random"]["cpu"])
         if "cuda" in state["random"] and torch.cuda.is_available():
             torch.cuda.set_rng_state(state["random"]["cuda"], next(model.parameters()).device)
-        return [Row(**row) for row in state["rows"]], state["best_weights"]
+        return [Row(**row) for row in state["rows"]], state["kept_weights"]
     except (EOFError, pickle.UnpicklingError) as error:
         # Without torch's own words: they advise to load the file in the way that runs its code.
         raise RunError(f"{path}: this is not the state of a training. Remove it to begin again.") from error

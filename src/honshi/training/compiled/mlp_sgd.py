@@ -92,6 +92,7 @@ def _plain_batches(batches: Batches, model: MLP) -> bool:
     inputs, classes = model.architecture["inputs"], model.architecture["classes"]
     return (
         type(batches) is Batches
+        and batches.augment is None
         and pixels.device.type == "cpu"
         and len(batches.normalization.mean) == 1
         and len(labels) > 0

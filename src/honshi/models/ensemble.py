@@ -1,0 +1,47 @@
+"""Several networks that learn side by side and answer together.
+
+Shapes: b images in a batch, each (c, h, w); k classes; m members.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from honshi.models.modes import full_precision
+
+
+class Ensemble(nn.Module):
+    """Independent networks, of which each makes other mistakes, so that their mean makes fewer.
+
+    In training each member learns from its own share of every mini-batch, so an epoch costs what it costs
+    for one network, each member sees other images, and the loop is the same. In eval mode all answer
+    every image (Lakshminarayanan et al., "Simple and scalable predictive uncertainty estimation using deep
+    ensembles", 2017).
+    """
+
+    def __init__(self, members: Sequence[nn.Module]) -> None:
+        """
+        Args:
+            members: each from images (b, c, h, w) to logits (b, k), with first weights of its own.
+        """
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (b, c, h, w) to (b, k): logits of the shares in training, in eval mode the logarithm of the
+        mean of the members' probabilities, of which softmax makes these again."""
+        if self.training:
+            # No share of a single image: batch norm has nothing to compare it with.
+            shares = images.tensor_split(max(1, min(len(self.members), len(images) // 2)))
+            return torch.cat([member(share) for member, share in zip(self.members, shares, strict=False)])
+        return log_mean_probability([member(images) for member in self.members])
+
+
+def log_mean_probability(logits: Sequence[Tensor]) -> Tensor:
+    """Several answers (b, k) to the same images as one: the logarithm of the mean probability, (b, k)."""
+    answers = torch.stack([full_precision(answer) for answer in logits])
+    return answers.log_softmax(-1).logsumexp(0) - math.log(len(answers))

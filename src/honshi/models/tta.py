@@ -1,0 +1,52 @@
+"""Test-time augmentation: ask the model several times about the same image, each time moved a little.
+
+Shapes: b images in a batch, each (c, h, w); k classes.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from honshi.models.ensemble import log_mean_probability
+
+
+class TTA(nn.Module):
+    """A model that in eval mode answers by the mean over moved copies of an image (Krizhevsky et al., 2012).
+
+    The copies are the image itself and it shifted by some pixels up, down, left and right; and all of
+    them mirrored. What moves in repeats the image's edge, which is its background where it has one,
+    whatever number the normalisation has given to that. In training it is the plain model.
+    """
+
+    def __init__(self, model: nn.Module, *, shift: int = 0, flip: bool = False) -> None:
+        """
+        Args:
+            model: images (b, c, h, w) to logits (b, k).
+            shift: pixels, less than a side; 0 for no shifted copies.
+            flip: ask about mirrored copies as well. Not for digits and letters.
+        """
+        super().__init__()
+        self.model = model
+        self.shift = shift
+        self.flip = flip
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (b, c, h, w) to logits (b, k): in eval mode the logarithm of the mean of the copies'
+        probabilities, of which softmax makes these again."""
+        if self.training:
+            logits: Tensor = self.model(images)
+            return logits
+        return log_mean_probability([self.model(copy) for copy in self.copies(images)])
+
+    def copies(self, images: Tensor) -> list[Tensor]:
+        """What the model is asked about in eval mode, each (b, c, h, w), the images themselves first."""
+        copies = [images]
+        if self.shift:
+            s, (height, width) = self.shift, images.shape[2:]
+            wide = pad(images, (s, s, s, s), mode="replicate")
+            copies += [
+                wide[..., top : top + height, left : left + width]
+                for top, left in ((0, s), (2 * s, s), (s, 0), (s, 2 * s))
+            ]
+        return copies + [copy.flip(-1) for copy in copies] if self.flip else copies
