@@ -32,17 +32,25 @@ def build(options: SGDOptions | AdamOptions, model: nn.Module) -> torch.optim.Op
     groups: list[dict[str, Any]] = [{"params": [*decayed, *others]}]
     if options.weight_decay:
         groups = [{"params": decayed, "weight_decay": options.weight_decay}, {"params": others}]
+    device = next(model.parameters()).device
     # One kernel for Adam's whole update where the device has it, instead of ten a parameter. Plain SGD
     # has only one a parameter, and on a CPU nothing is won.
-    fused = next(model.parameters()).device.type in ("cpu", "cuda")
+    fused = device.type in ("cpu", "cuda")
+    # On the GPU a rate that is a number would be fixed in the captured step for ever.
+    graph = device.type == "cuda"
+    lr = torch.tensor(options.lr, device=device) if graph else options.lr
     match options:
         case SGDOptions():
-            return torch.optim.SGD(groups, lr=options.lr, momentum=options.momentum, nesterov=options.nesterov)
+            return torch.optim.SGD(
+                groups, lr=lr, momentum=options.momentum, nesterov=options.nesterov, fused=graph or None
+            )
         case AdamOptions(kind="adam"):
-            return torch.optim.Adam(groups, lr=options.lr, betas=options.betas, fused=fused)
+            return torch.optim.Adam(groups, lr=lr, betas=options.betas, fused=fused, capturable=graph)
         case AdamOptions():
             # torch's own default is a decay of 0.01; here nothing decays unless the recipe says so.
-            return torch.optim.AdamW(groups, lr=options.lr, betas=options.betas, weight_decay=0.0, fused=fused)
+            return torch.optim.AdamW(
+                groups, lr=lr, betas=options.betas, weight_decay=0.0, fused=fused, capturable=graph
+            )
 
 
 def _leave_the_compiler_asleep() -> None:

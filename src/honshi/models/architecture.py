@@ -48,6 +48,15 @@ def from_architecture(architecture: Mapping[str, Any], where: str = "The descrip
             raise ModelError(f"{where} holds a {kind}: build one and give it as load_model(path, into=model).")
 
 
+def is_ours(model: nn.Module) -> bool:
+    """Whether a model and all of its members are honshi's own."""
+    if isinstance(model, TTA):
+        return type(model) is TTA and is_ours(model.model)
+    if isinstance(model, Ensemble):
+        return type(model) is Ensemble and all(is_ours(member) for member in model.members)
+    return type(model) in (MLP, CNN)
+
+
 def network_in(model: nn.Module) -> nn.Module:
     """The network itself, without test-time augmentation around it; of an ensemble its first member."""
     while isinstance(model, (TTA, Ensemble)):

@@ -70,7 +70,7 @@ def train_epoch(
         value = loss.item()
         if not math.isfinite(value):
             where = f"loss became {value} at epoch {epoch}, step {step}"
-            raise NonFiniteLossError(where, epoch, step, optimizer.param_groups[0]["lr"])
+            raise NonFiniteLossError(where, epoch, step, float(optimizer.param_groups[0]["lr"]))
 
         optimizer.zero_grad()
         loss.backward()

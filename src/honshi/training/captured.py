@@ -1,0 +1,190 @@
+"""Epochs on a CUDA device: the whole step is captured once as a graph and then replayed.
+
+A step of a small network is over before Python has asked for its next operation, so a GPU mostly waits. A
+CUDA graph holds all operations of a step; replaying it is one request. Images lie on the device as bytes and
+are gathered, augmented and normalised there, a block of mini-batches at a time. Loss and right answers are
+added up there too and read once, at the end of the epoch: nothing waits for the device in between.
+
+The numbers are those of `honshi.training.epoch` within rounding. Only honshi's own networks come here: a
+graph repeats what its first pass did, and another module may decide anew at each pass.
+
+Shapes: b images in a batch; k classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from honshi.data.batches import Batches
+from honshi.errors import NonFiniteLossError
+from honshi.evaluation.evaluate import Criterion
+from honshi.models.architecture import is_ours
+from honshi.models.modes import full_precision
+from honshi.training.averaging import Averaging
+
+# Passes before the capture, in which libraries choose their kernels and take their memory.
+WARM_UP = 3
+
+
+def captured_epochs(
+    model: nn.Module,
+    criterion: Criterion,
+    optimizer: Optimizer,
+    batches: object,
+    *,
+    schedule: LRScheduler | None = None,
+    clip_grad_norm: float | None = None,
+    averaging: Averaging | None = None,
+    reduced: AbstractContextManager[Any] | None = None,
+) -> CapturedEpochs | None:
+    """What trains this model epoch by epoch on its CUDA device, or None where that may not be right."""
+    if not (
+        isinstance(batches, Batches)
+        and batches.pixels.device.type == "cuda"
+        and len(batches.labels) >= batches.batch_size
+        and is_ours(model)
+        and isinstance(criterion, nn.Module)
+        and _capturable(optimizer)
+    ):
+        return None
+    return CapturedEpochs(model, criterion, optimizer, batches, schedule, clip_grad_norm, averaging, reduced)
+
+
+def _capturable(optimizer: Optimizer) -> bool:
+    """Whether a step of the optimizer is all on the device; `honshi.optimizers.build` makes it so there."""
+    return all(isinstance(group["lr"], Tensor) and group["lr"].is_cuda for group in optimizer.param_groups)
+
+
+class CapturedEpochs:
+    """Trains one model on one set of mini-batches, an epoch a call. The first call captures the step."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        criterion: nn.Module,
+        optimizer: Optimizer,
+        batches: Batches,
+        schedule: LRScheduler | None,
+        clip_grad_norm: float | None,
+        averaging: Averaging | None,
+        reduced: AbstractContextManager[Any] | None,
+    ) -> None:
+        self.model = model
+        self.criterion = criterion
+        self.optimizer = optimizer
+        self.batches = batches
+        self.schedule = schedule
+        self.clip_grad_norm = clip_grad_norm
+        self.averaging = averaging
+        self.reduced = reduced
+        device = batches.pixels.device
+        # Sums of the epoch: loss and right answers over its images; and over its steps how many there were
+        # until the loss was no longer finite.
+        self.loss_sum = torch.zeros((), dtype=torch.float64, device=device)
+        self.right = torch.zeros((), dtype=torch.int64, device=device)
+        self.finite_steps = torch.zeros((), dtype=torch.int64, device=device)
+        self.finite = torch.ones((), dtype=torch.bool, device=device)
+        # The graph, and where it finds inputs and labels of its mini-batch.
+        self.captured: tuple[torch.cuda.CUDAGraph, Tensor, Tensor] | None = None
+
+    def train_epoch(self, *, epoch: int = 1, on_step: Callable[[int], None] | None = None) -> tuple[float, float]:
+        """As `honshi.training.epoch.train_epoch`; a loss that is not finite is noticed at the end of the epoch."""
+        self.model.train()
+        lr = float(self.optimizer.param_groups[0]["lr"])
+        for tensor in (self.loss_sum, self.right, self.finite_steps):
+            tensor.zero_()
+        self.finite.fill_(True)
+        for number, (inputs, labels) in enumerate(self.batches, start=1):
+            if self.captured is None:
+                self.captured = self._capture(inputs.clone(), labels.clone())
+            graph, held_inputs, held_labels = self.captured
+            if inputs.shape == held_inputs.shape:
+                held_inputs.copy_(inputs)
+                held_labels.copy_(labels)
+                graph.replay()
+            else:  # the last, smaller mini-batch
+                self._step(inputs, labels)
+            if self.schedule is not None:
+                self.schedule.step()
+            if self.averaging is not None:
+                self.averaging.note_step()
+            if on_step is not None:
+                on_step(number)
+        # The first wait for the device in this epoch.
+        if not bool(self.finite):
+            step = int(self.finite_steps) + 1
+            where = f"loss became infinite or not a number at epoch {epoch}, step {step}"
+            raise NonFiniteLossError(where, epoch, step, lr)
+        count = len(self.batches.labels)
+        return float(self.loss_sum) / count, int(self.right) / count
+
+    def _step(self, inputs: Tensor, labels: Tensor) -> None:
+        """One step of the readable loop, without a look at its result."""
+        with self.reduced or nullcontext():
+            logits = full_precision(self.model(inputs))
+            loss = self.criterion(logits, labels)
+        # Kept in place: a graph writes gradients to where they were when it was captured.
+        self.optimizer.zero_grad(set_to_none=False)
+        loss.backward()
+        if self.clip_grad_norm is not None:
+            clip_grad_norm_(self.model.parameters(), self.clip_grad_norm)
+        self.optimizer.step()
+
+        with torch.no_grad():
+            solutions = labels if labels.dim() == 1 else labels.argmax(1)
+            self.loss_sum += loss.detach() * len(labels)
+            self.right += (logits.argmax(1) == solutions).sum()
+            self.finite &= loss.isfinite()
+            self.finite_steps += self.finite
+
+    def _capture(self, inputs: Tensor, labels: Tensor) -> tuple[torch.cuda.CUDAGraph, Tensor, Tensor]:
+        """The step on these very tensors as a graph; model, optimizer and random state are as before."""
+        device = self.batches.pixels.device
+        random = torch.cuda.get_rng_state(device)
+        before = _Snapshot(self.model, self.optimizer)
+        stream = torch.cuda.Stream(device)
+        stream.wait_stream(torch.cuda.current_stream(device))
+        with torch.cuda.stream(stream):
+            for _ in range(WARM_UP):
+                self._step(inputs, labels)
+        torch.cuda.current_stream(device).wait_stream(stream)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            self._step(inputs, labels)
+        before.restore()
+        for tensor in (self.loss_sum, self.right, self.finite_steps):
+            tensor.zero_()
+        self.finite.fill_(True)
+        torch.cuda.set_rng_state(random, device)
+        return graph, inputs, labels
+
+
+class _Snapshot:
+    """What steps change in a model and its optimizer, to be put back into the same memory."""
+
+    def __init__(self, model: nn.Module, optimizer: Optimizer) -> None:
+        self.optimizer = optimizer
+        self.model = [(tensor, tensor.detach().clone()) for tensor in model.state_dict().values()]
+        self.state = {
+            parameter: {name: value.clone() for name, value in state.items() if isinstance(value, Tensor)}
+            for parameter, state in optimizer.state.items()
+        }
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        for tensor, value in self.model:
+            tensor.copy_(value)
+        for parameter, state in self.optimizer.state.items():
+            for name, tensor in state.items():
+                if isinstance(tensor, Tensor):
+                    # What the first step makes begins at 0: momentum, moments, the count of steps.
+                    known = self.state.get(parameter, {}).get(name)
+                    tensor.zero_() if known is None else tensor.copy_(known)
