@@ -22,6 +22,7 @@ from honshi.recipe import (
     CrossEntropyOptions,
     DataOptions,
     MLPOptions,
+    MuonOptions,
     OneCycleOptions,
     Options,
     Recipe,
@@ -54,6 +55,11 @@ def training(ema: float | None, swa: float | None, **options: Any) -> TrainingOp
     return TrainingOptions(ema=ema, swa=swa if ema is None else None, **options)
 
 
+def cnn(stages: list[tuple[int, int]], residual: bool, **options: Any) -> CNNOptions:
+    widths, layers = zip(*stages, strict=True)
+    return CNNOptions(widths=widths, residual=layers if residual else (), **options)
+
+
 recipes = st.builds(
     Recipe,
     name=st.text("azAZ09_.+-ü本試", min_size=1, max_size=80),
@@ -77,7 +83,14 @@ recipes = st.builds(
         mixup=not_negative,
     ),
     model=st.builds(MLPOptions, hidden=tuples(count), dropout=fraction, batch_norm=st.booleans(), members=members)
-    | st.builds(CNNOptions, widths=tuples(count, min_size=1), dropout=fraction, members=members),
+    | st.builds(
+        cnn,
+        stages=st.lists(st.tuples(count, st.integers(min_value=0)), min_size=1, max_size=4),
+        residual=st.booleans(),
+        stem=st.sampled_from(["pool", "stride"]),
+        dropout=fraction,
+        members=members,
+    ),
     tta=st.builds(TTAOptions, shift=st.integers(min_value=0), flip=st.booleans()),
     loss=st.builds(
         CrossEntropyOptions,
@@ -91,7 +104,8 @@ recipes = st.builds(
         lr=positive,
         betas=st.tuples(fraction, fraction),
         weight_decay=not_negative,
-    ),
+    )
+    | st.builds(MuonOptions, lr=positive, adam_lr=positive, momentum=fraction, weight_decay=not_negative),
     schedule=st.builds(ConstantOptions, warmup_epochs=not_negative)
     | st.builds(StepOptions, every=count, gamma=st.floats(0, 1, exclude_min=True), warmup_epochs=not_negative)
     | st.builds(CosineOptions, floor=fraction, warmup_epochs=not_negative)
@@ -251,7 +265,7 @@ class TestWhatDoesNotHoldTogether:
         ("toml", "sentence"),
         [
             ("model.kind = 'rnn'", "model.kind is 'rnn'; it can be 'mlp', 'cnn'."),
-            ("optimizer.kind = 'sdg'", "optimizer.kind is 'sdg'; it can be 'sgd', 'adam', 'adamw'."),
+            ("optimizer.kind = 'sdg'", "optimizer.kind is 'sdg'; it can be 'sgd', 'adam', 'adamw', 'muon'."),
             ("schedule.kind = 1", "schedule.kind is '1'; it can be 'constant', 'step', 'cosine', 'one-cycle'."),
             ("loss.kind = 'mse'", "loss.kind: input should be 'cross-entropy' (it is 'mse')."),
         ],

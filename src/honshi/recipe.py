@@ -81,12 +81,26 @@ class MLPOptions(Options):
 
 
 class CNNOptions(Options):
-    """``widths`` are the channels of each stage; a stage halves the image. ``members`` as for the MLP."""
+    """``widths`` are the channels of each stage; a stage halves the image. ``members`` as for the MLP.
+
+    ``residual``: so many residual layers more in each stage; none where left out. ``stem``: how the first
+    stage halves the image, by pooling or by a 5x5 convolution of stride 2, which costs a fifth.
+    """
 
     kind: Literal["cnn"] = "cnn"
     widths: Annotated[tuple[Count, ...], Field(min_length=1)] = (16, 32, 64)
+    residual: tuple[Annotated[Int, Field(ge=0)], ...] = ()
+    stem: Literal["pool", "stride"] = "pool"
     dropout: Fraction = 0.0
     members: Members = 1
+
+    @model_validator(mode="after")
+    def _residual_for_each_stage(self) -> Self:
+        if self.residual and len(self.residual) != len(self.widths):
+            raise ValueError(
+                f"residual has a number for each of the {len(self.widths)} stages of widths, or is left out"
+            )
+        return self
 
 
 class TTAOptions(Options):
@@ -124,6 +138,16 @@ class AdamOptions(Options):
     kind: Literal["adam", "adamw"] = "adam"
     lr: Positive = 0.001
     betas: tuple[Fraction, Fraction] = (0.9, 0.999)
+    weight_decay: NotNegative = 0.0
+
+
+class MuonOptions(Options):
+    """Muon for matrices and filters at ``lr``; Adam for the last layer, biases and norms at ``adam_lr``."""
+
+    kind: Literal["muon"] = "muon"
+    lr: Positive = 0.05
+    adam_lr: Positive = 0.005
+    momentum: Fraction = 0.9
     weight_decay: NotNegative = 0.0
 
 
@@ -190,7 +214,7 @@ class TrainingOptions(Options):
 
 ModelOptions = Annotated[MLPOptions | CNNOptions, Field(discriminator="kind")]
 LossOptions = CrossEntropyOptions
-OptimizerOptions = Annotated[SGDOptions | AdamOptions, Field(discriminator="kind")]
+OptimizerOptions = Annotated[SGDOptions | AdamOptions | MuonOptions, Field(discriminator="kind")]
 ScheduleOptions = Annotated[
     ConstantOptions | StepOptions | CosineOptions | OneCycleOptions, Field(discriminator="kind")
 ]

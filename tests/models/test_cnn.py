@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from honshi import models
+from honshi.errors import RecipeError
 from honshi.models import CNN, layer_table
-from honshi.recipe import CNNOptions
+from honshi.recipe import CNNOptions, Recipe
 
 
 @pytest.mark.parametrize(
@@ -69,8 +70,52 @@ def test_dropout_acts_in_training_and_not_in_eval_mode() -> None:
     assert torch.equal(model(images), model(images))
 
 
+def test_a_strided_stem_halves_the_image_without_padding() -> None:
+    stages = [layer.output for layer in layer_table(CNN(1, (4, 8), stem="stride"), (1, 28, 28)) if layer.kind == "ReLU"]
+
+    assert stages == [(4, 12, 12), (8, 6, 6)]
+
+
+def test_a_strided_stem_says_that_an_image_is_too_small_for_it() -> None:
+    with pytest.raises(RecipeError, match=r'model\.stem "stride" needs images of at least 5×5 pixels, these are 4×9'):
+        models.build(CNNOptions(stem="stride"), (1, 4, 9), 3)
+
+
+def test_a_residual_layer_adds_to_what_it_is_given() -> None:
+    plain, residual = CNN(1, (4,), 3).eval(), CNN(1, (4,), 3, residual=(2,)).eval()
+    residual.load_state_dict(plain.state_dict(), strict=False)
+    with torch.no_grad():
+        for name, parameter in residual.named_parameters():
+            if name.endswith("norm.weight"):
+                parameter.zero_()  # f(x) is 0 then, and x is left
+    images = torch.randn(2, 1, 8, 8)
+
+    torch.testing.assert_close(residual(images), plain(images))
+
+
+def test_residual_layers_cost_a_filter_bank_and_a_norm_each() -> None:
+    added = models.parameter_count(CNN(1, (4, 8), 3, residual=(0, 2))) - models.parameter_count(CNN(1, (4, 8), 3))
+
+    assert added == 2 * (8 * 8 * 9 + 2 * 8)
+
+
+def test_residual_layers_are_given_for_every_stage_or_none() -> None:
+    with pytest.raises(RecipeError, match=r"residual has a number for each of the 3 stages"):
+        Recipe.from_dict({"model": {"kind": "cnn", "widths": [4, 8, 16], "residual": [1, 1]}})
+
+
 def test_a_recipe_builds_it_for_the_channels_of_the_images() -> None:
-    model = models.build(CNNOptions(widths=(3, 5), dropout=0.1), (3, 32, 32), classes=4)
+    options = CNNOptions(widths=(3, 5), residual=(0, 1), stem="stride", dropout=0.1)
+
+    model = models.build(options, (3, 32, 32), classes=4)
 
     assert isinstance(model, CNN)
-    assert model.architecture == {"kind": "cnn", "channels": 3, "widths": [3, 5], "classes": 4, "dropout": 0.1}
+    assert model.architecture == {
+        "kind": "cnn",
+        "channels": 3,
+        "widths": [3, 5],
+        "classes": 4,
+        "residual": [0, 1],
+        "stem": "stride",
+        "dropout": 0.1,
+    }

@@ -22,8 +22,10 @@ def build(
     """The model that a recipe asks for, for images of ``shape`` (c, h, w).
 
     Raises:
-        RecipeError: the images are too small to be shifted so far.
+        RecipeError: the images are too small to be shifted so far, or for the first layer.
     """
+    if isinstance(options, CNNOptions) and options.stem == "stride" and min(shape[1:]) < 5:
+        raise RecipeError(f'model.stem "stride" needs images of at least 5×5 pixels, these are {shape[1]}×{shape[2]}.')
     members = [_network(options, shape, classes) for _ in range(options.members)]
     model = members[0] if len(members) == 1 else Ensemble(members)
     if tta is None or tta == TTAOptions():
@@ -45,4 +47,11 @@ def _network(options: MLPOptions | CNNOptions, shape: tuple[int, int, int], clas
                 batch_norm=options.batch_norm,
             )
         case CNNOptions():
-            return CNN(channels, options.widths, classes, dropout=options.dropout)
+            return CNN(
+                channels,
+                options.widths,
+                classes,
+                residual=options.residual,
+                stem=options.stem,
+                dropout=options.dropout,
+            )

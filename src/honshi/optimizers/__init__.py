@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
-from torch import nn
-from torch.optim.lr_scheduler import LambdaLR
+from torch import Tensor, nn
 
-from honshi.recipe import (
-    AdamOptions,
-    ConstantOptions,
-    CosineOptions,
-    OneCycleOptions,
-    ScheduleOptions,
-    SGDOptions,
-    StepOptions,
-)
+from honshi.optimizers.muon import Muon
+from honshi.optimizers.schedules import build_schedule, rate_factor
+from honshi.recipe import AdamOptions, MuonOptions, OptimizerOptions, SGDOptions
+
+__all__ = ["Muon", "build", "build_schedule", "rate_factor"]
 
 
-def build(options: SGDOptions | AdamOptions, model: nn.Module) -> torch.optim.Optimizer:
+def build(options: OptimizerOptions, model: nn.Module) -> torch.optim.Optimizer:
     """The optimizer that a recipe asks for, over the parameters of ``model``.
 
     Weight decay acts on matrices and filters alone: decaying biases and the scales of norms only
@@ -40,6 +34,16 @@ def build(options: SGDOptions | AdamOptions, model: nn.Module) -> torch.optim.Op
     graph = device.type == "cuda"
     lr = torch.tensor(options.lr, device=device) if graph else options.lr
     match options:
+        case MuonOptions():
+            matrices, rest = _hidden_matrices(model)
+            return Muon(
+                matrices,
+                rest,
+                lr=lr,
+                adam_lr=torch.tensor(options.adam_lr, device=device) if graph else options.adam_lr,
+                momentum=options.momentum,
+                weight_decay=options.weight_decay,
+            )
         case SGDOptions():
             return torch.optim.SGD(
                 groups, lr=lr, momentum=options.momentum, nesterov=options.nesterov, fused=graph or None
@@ -53,6 +57,20 @@ def build(options: SGDOptions | AdamOptions, model: nn.Module) -> torch.optim.Op
             )
 
 
+def _hidden_matrices(model: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
+    """What Muon is for, matrices and filters of all layers but the last, and all other parameters.
+
+    Of an ensemble each member has a last layer: all that answer with as many numbers as the very last.
+    """
+    layers = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    last = {id(layer.weight) for layer in layers if layer.out_features == layers[-1].out_features}
+    matrices: list[Tensor] = []
+    others: list[Tensor] = []
+    for parameter in model.parameters():
+        (others if parameter.dim() < 2 or id(parameter) in last else matrices).append(parameter)
+    return matrices, others
+
+
 def _leave_the_compiler_asleep() -> None:
     """Make an optimizer without loading torch's compiler, which takes longer than a short training.
 
@@ -63,39 +81,3 @@ def _leave_the_compiler_asleep() -> None:
         method = getattr(getattr(torch.optim.Optimizer, name), "__wrapped__", None)
         if method is not None and not hasattr(method, "__dynamo_disable"):
             setattr(method, "__dynamo_disable", method)
-
-
-def build_schedule(
-    options: ScheduleOptions, optimizer: torch.optim.Optimizer, steps_per_epoch: int, epochs: int
-) -> LambdaLR | None:
-    """The schedule that a recipe asks for, to be stepped after every mini-batch; None if it is constant."""
-    if isinstance(options, ConstantOptions) and not options.warmup_epochs:
-        return None
-    return LambdaLR(optimizer, lambda step: rate_factor(options, step, steps_per_epoch, epochs))
-
-
-def rate_factor(options: ScheduleOptions, step: int, steps_per_epoch: int, epochs: int) -> float:
-    """By what the learning rate is multiplied at a step, counted from 0 over the whole training.
-
-    1. During the warm-up it climbs evenly; its first step already moves.
-    2. After it: constant; or a fall by ``gamma`` every few epochs; or a half cosine over the steps
-       that are left (Loshchilov and Hutter, "SGDR", 2016).
-    3. One-cycle (Smith, "Super-Convergence", 2017) is a triangle: up, then down to almost 0.
-    """
-    total = steps_per_epoch * epochs
-    if isinstance(options, OneCycleOptions):
-        peak = options.rise * total
-        if step < peak:
-            return (step + 1) / (math.floor(peak) + 1)
-        return max(total - step, 0) / (total - peak)
-    warmup = round(options.warmup_epochs * steps_per_epoch)
-    if step < warmup:
-        return (step + 1) / warmup
-    match options:
-        case ConstantOptions():
-            return 1.0
-        case StepOptions():
-            return float(options.gamma ** (step // steps_per_epoch // options.every))
-        case CosineOptions():
-            progress = min((step - warmup) / max(total - warmup, 1), 1.0)
-            return options.floor + (1 - options.floor) * (1 + math.cos(math.pi * progress)) / 2
