@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -119,6 +120,41 @@ class Experiment:
         """The validation images that are among the training images too; searched once for the same images."""
         return leaks_into_validation(self.splits)
 
+    def fit(
+        self,
+        *,
+        checkpoint: Path | None = None,
+        on_epoch: Callable[[Row], None] | None = None,
+        on_step: Callable[[int], None] | None = None,
+    ) -> FitResult:
+        """Train as the recipe says, without a run folder; the arguments are those of `honshi.fit`."""
+        options = self.recipe.training
+        averaging = None
+        if options.ema is not None or options.swa is not None:
+            averaging = Averaging(ema=options.ema, swa=options.swa)
+        return fit(
+            self.model,
+            self.criterion,
+            self.optimizer,
+            self.splits.train,
+            self.splits.val,
+            options.epochs,
+            batch_size=options.batch_size,
+            schedule=self.schedule,
+            patience=options.patience,
+            min_delta=options.min_delta,
+            restore_best=options.restore_best,
+            clip_grad_norm=options.clip_grad_norm,
+            augment=augment.build(self.recipe.augment),
+            averaging=averaging,
+            precision=options.precision,
+            remeasure_train=options.remeasure_train,
+            seed=options.seed,
+            checkpoint=checkpoint,
+            on_epoch=on_epoch,
+            on_step=on_step,
+        )
+
     def train(
         self,
         run: Run,
@@ -153,32 +189,7 @@ class Experiment:
             if on_epoch is not None:
                 on_epoch(row)
 
-        options = self.recipe.training
-        averaging = None
-        if options.ema is not None or options.swa is not None:
-            averaging = Averaging(ema=options.ema, swa=options.swa)
-        result = fit(
-            self.model,
-            self.criterion,
-            self.optimizer,
-            self.splits.train,
-            self.splits.val,
-            options.epochs,
-            batch_size=options.batch_size,
-            schedule=self.schedule,
-            patience=options.patience,
-            min_delta=options.min_delta,
-            restore_best=options.restore_best,
-            clip_grad_norm=options.clip_grad_norm,
-            augment=augment.build(self.recipe.augment),
-            averaging=averaging,
-            precision=options.precision,
-            remeasure_train=options.remeasure_train,
-            seed=options.seed,
-            checkpoint=run.state,
-            on_epoch=record,
-            on_step=on_step,
-        )
+        result = self.fit(checkpoint=run.state, on_epoch=record, on_step=on_step)
         run.write_history(result.history)
         from honshi.reports import curves  # matplotlib is needed at the end alone, and takes a while to load
 

@@ -7,7 +7,6 @@ things says which by its ``kind``.
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 import types
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from honshi.errors import RecipeError
+from honshi.ranges import Choices, Range, Sizes, SpaceEntry, Strength, nearest
 
 # Numbers as TOML writes them: a string or a boolean is not one.
 Int = Annotated[int, Field(strict=True)]
@@ -212,6 +212,12 @@ class TrainingOptions(Options):
         return self
 
 
+class TuneOptions(Options):
+    """What ``honshi tune`` searches: keys of the recipe, and for each what it may be, see `honshi.ranges`."""
+
+    space: dict[str, SpaceEntry] = Field(min_length=1)
+
+
 ModelOptions = Annotated[MLPOptions | CNNOptions, Field(discriminator="kind")]
 LossOptions = CrossEntropyOptions
 OptimizerOptions = Annotated[SGDOptions | AdamOptions | MuonOptions, Field(discriminator="kind")]
@@ -240,6 +246,7 @@ class Recipe(Options):
     optimizer: OptimizerOptions = SGDOptions()
     schedule: ScheduleOptions = ConstantOptions()
     training: TrainingOptions = TrainingOptions()
+    tune: TuneOptions | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -252,6 +259,24 @@ class Recipe(Options):
             if isinstance(filled.get(part), dict):
                 filled[part] = {"kind": kind, **filled[part]}
         return filled
+
+    @model_validator(mode="after")
+    def _every_end_of_the_space_holds(self) -> Self:
+        """Each value at an end of the space, alone, makes a valid recipe."""
+        if self.tune is None:
+            return self
+        plain = self.model_copy(update={"tune": None})
+        for key, entry in self.tune.space.items():
+            if key.split(".")[0] in ("name", "data", "tune") or key in ("training.seed", "training.device"):
+                raise ValueError(f"tune.space, {key!r}: this stays the same for all trials of a search")
+            for changes in _ends(plain, self.tune.space, key, entry):
+                try:
+                    plain.changed(changes)
+                except RecipeError as error:
+                    raise ValueError(
+                        f"tune.space, {key!r}: {str(error).removeprefix('options: ').rstrip('.')}"
+                    ) from None
+        return self
 
     @classmethod
     def from_dict(cls, tables: Mapping[str, Any], where: str = "recipe") -> Self:
@@ -284,7 +309,7 @@ class Recipe(Options):
             text = (resources.files("honshi") / "recipes" / f"{name_or_path}.toml").read_text("utf-8")
             return cls.from_toml(text, f"recipe {name_or_path}")
         raise RecipeError(
-            f"There is no recipe called {name_or_path!r}.{_nearest(name_or_path, built_in())} "
+            f"There is no recipe called {name_or_path!r}.{nearest(name_or_path, built_in())} "
             f"Built in are {', '.join(built_in())}; a recipe of your own is a path that ends in .toml."
         )
 
@@ -320,6 +345,32 @@ def built_in() -> list[str]:
     return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
 
 
+def _ends(recipe: Recipe, space: Mapping[str, Any], key: str, entry: Any) -> list[dict[str, Any]]:
+    """The changes of a recipe at the ends of one entry of its space, for each kind that the part may be of."""
+    part = key.split(".")[0]
+    chooses = space.get(f"{part}.kind")
+    own = getattr(getattr(recipe, part, None), "kind", None)
+    kinds = chooses.choices if isinstance(chooses, Choices) else (own,)
+    match entry:
+        case Range():
+            values: list[Any] = [entry.low, entry.high]
+        case Choices():
+            values = list(entry.choices)
+        case Sizes():
+            values = [[size] * entry.layers[1] for size in (entry.low, entry.high)] + [[entry.low] * entry.layers[0]]
+        case Strength():
+            return [{f"{key}.{option}": full for option, full in entry.strength.items()}]
+        case _:
+            return [
+                {**changes, f"{part}.kind": kind}
+                for kind, plain in entry.items()
+                for changes in _ends(recipe, {}, key, plain)
+            ]
+    if key == f"{part}.kind" or kinds == (None,):
+        return [{key: value} for value in values]
+    return [{f"{part}.kind": kind, key: value} for kind in kinds for value in values]
+
+
 def _explain(error: ValidationError) -> str:
     """All that pydantic found, one sentence each, in the words of the recipe."""
     sentences = []
@@ -330,7 +381,7 @@ def _explain(error: ValidationError) -> str:
         match problem["type"]:
             case "extra_forbidden":
                 known = list(options.model_fields) if options else []
-                sentences.append(f"unknown key {key!r}.{_nearest(leaf, known)} Known there: {', '.join(known)}.")
+                sentences.append(f"unknown key {key!r}.{nearest(leaf, known)} Known there: {', '.join(known)}.")
             case "union_tag_invalid" | "union_tag_not_found":
                 expected = problem.get("ctx", {}).get("expected_tags", "")
                 tag = problem.get("ctx", {}).get("tag", "nothing")
@@ -339,8 +390,9 @@ def _explain(error: ValidationError) -> str:
                 _, path = _follow(location)
                 message = problem["msg"].removeprefix("Value error, ")
                 value = problem["input"]
+                place = f"{'.'.join(path) or key}: " if problem["loc"] else ""
                 shown = "" if isinstance(value, dict) else f" (it is {value!r})"
-                sentences.append(f"{'.'.join(path) or key}: {message[:1].lower()}{message[1:]}{shown}.")
+                sentences.append(f"{place}{message[:1].lower()}{message[1:]}{shown}.")
     return " ".join(dict.fromkeys(sentences))
 
 
@@ -360,6 +412,8 @@ def _follow(location: list[str]) -> tuple[type[Options] | None, list[str]]:
             here = tagged
         elif step.isdigit():
             keys.append(step)
+        elif any(get_origin(kind) is dict for kind in here):
+            keys.append(repr(step))
     options = here[0] if here and _is_options(here[0]) else None
     return options, keys
 
@@ -377,8 +431,3 @@ def _alternatives(annotation: Any) -> list[Any]:
     if get_origin(annotation) in (Union, types.UnionType):
         return list(get_args(annotation))
     return [annotation]
-
-
-def _nearest(word: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-COMMANDS = ("train", "runs", "validate", "compare", "predict", "test", "ledger", "doctor")
+COMMANDS = ("train", "tune", "runs", "validate", "compare", "predict", "test", "ledger", "doctor")
 # What would make help slow.
-HEAVY = ("torch", "numpy", "matplotlib", "PIL", "pydantic")
+HEAVY = ("torch", "numpy", "matplotlib", "PIL", "pydantic", "optuna", "sqlalchemy")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -60,6 +60,9 @@ def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
         (["train", "--device", "gpu"], "gpu"),
         (["train", "--subset", "60000"], "54000"),
         (["train", "--resume", "latest"], "honshi runs"),
+        (["tune", "lectre"], "'lecture'"),
+        (["tune", "--trials", "0"], "--trials"),
+        (["tune", "--storage", "nonsense"], "postgresql://"),
         (["validate", "nothing"], "honshi runs"),
         (["predict", "latest"], "PATH"),
         (["test", "latest", "--again"], "--reason"),

@@ -16,6 +16,7 @@ from honshi.cli.predict import predict
 from honshi.cli.runs import runs
 from honshi.cli.test import test
 from honshi.cli.train import train
+from honshi.cli.tune import tune
 from honshi.cli.validate import validate
 from honshi.errors import HonshiError
 
@@ -39,7 +40,7 @@ def honshi() -> None:
     """
 
 
-for command in (train, runs, validate, compare, predict, test, ledger, doctor):
+for command in (train, tune, runs, validate, compare, predict, test, ledger, doctor):
     honshi.add_command(command)
 
 
