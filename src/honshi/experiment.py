@@ -34,6 +34,7 @@ from honshi.runs import Run, find, looks
 from honshi.runs.environment import describe
 from honshi.runtime import pick_device, seeded
 from honshi.training import Averaging, FitResult, fit
+from honshi.training.distributed import ALONE, World
 
 
 def load_splits(recipe: Recipe) -> Splits:
@@ -72,6 +73,7 @@ class Experiment:
     Attributes:
         steps_per_epoch: mini-batches in an epoch.
         load_seconds: spent on reading and splitting the data.
+        world: the processes that train together.
     """
 
     recipe: Recipe
@@ -83,15 +85,17 @@ class Experiment:
     device: torch.device
     steps_per_epoch: int
     load_seconds: float
+    world: World = ALONE
 
     @classmethod
-    def build(cls, recipe: Recipe, splits: Splits | None = None) -> Self:
+    def build(cls, recipe: Recipe, splits: Splits | None = None, world: World = ALONE) -> Self:
         """Read the data, where they are not at hand, and build the parts.
 
         Raises:
             RequestError, DataError: the data, the device or the options do not allow it.
         """
         device = pick_device(recipe.training.device)
+        world.check(recipe.training.batch_size, device)
         started = time.perf_counter()
         splits = splits or load_splits(recipe)
         load_seconds = time.perf_counter() - started
@@ -113,7 +117,7 @@ class Experiment:
         optimizer = optimizers.build(recipe.optimizer, model)
         steps = math.ceil(len(train) / batch_size)
         schedule = optimizers.build_schedule(recipe.schedule, optimizer, steps, recipe.training.epochs)
-        return cls(recipe, splits, model, criterion, optimizer, schedule, device, steps, load_seconds)
+        return cls(recipe, splits, model, criterion, optimizer, schedule, device, steps, load_seconds, world)
 
     @cached_property
     def leaks(self) -> list[Leak]:
@@ -151,6 +155,7 @@ class Experiment:
             remeasure_train=options.remeasure_train,
             seed=options.seed,
             checkpoint=checkpoint,
+            world=self.world,
             on_epoch=on_epoch,
             on_step=on_step,
         )
@@ -164,23 +169,17 @@ class Experiment:
     ) -> FitResult:
         """Train into a run folder, or go on with the training that was interrupted in it.
 
+        Of several processes each calls this, and the first alone writes.
+
         Raises:
             NonFiniteLossError: training diverged; what was written up to then stays.
             RunError: the folder belongs to a training on other data.
         """
-        if (run.path / "split.json").exists():
-            if run.manifest != self.splits.manifest:
-                raise RunError(
-                    f"{run.path}: the data are not those that this run began with, so it cannot go on. Begin a new run."
-                )
-        else:
-            run.write_start(self.splits.manifest, describe(self.device))
-            if self.leaks:
-                from honshi.reports.leaks import draw_leaks
-
-                write_json(run.path / "leaks.json", [asdict(leak) for leak in self.leaks])
-                draw_leaks(self.leaks, self.splits.train, self.splits.val, run.path / "leaks.png")
-        rows = run.history if run.state.exists() else []
+        rows: list[Row] = []
+        with self.world.agreed():
+            if self.world.first:
+                self._begin(run)
+                rows = run.history if run.state.exists() else []
 
         def record(row: Row) -> None:
             rows.append(row)
@@ -189,14 +188,34 @@ class Experiment:
             if on_epoch is not None:
                 on_epoch(row)
 
-        result = self.fit(checkpoint=run.state, on_epoch=record, on_step=on_step)
+        result = self.fit(checkpoint=run.state, on_epoch=record if self.world.first else None, on_step=on_step)
+        if self.world.first:
+            self._end(run, result)
+        return result
+
+    def _begin(self, run: Run) -> None:
+        """Freeze what a run begins with; of one that goes on, see that it is the same."""
+        if (run.path / "split.json").exists():
+            if run.manifest != self.splits.manifest:
+                raise RunError(
+                    f"{run.path}: the data are not those that this run began with, so it cannot go on. Begin a new run."
+                )
+            return
+        run.write_start(self.splits.manifest, {**describe(self.device), "processes": self.world.size})
+        if self.leaks:
+            from honshi.reports.leaks import draw_leaks
+
+            write_json(run.path / "leaks.json", [asdict(leak) for leak in self.leaks])
+            draw_leaks(self.leaks, self.splits.train, self.splits.val, run.path / "leaks.png")
+
+    def _end(self, run: Run, result: FitResult) -> None:
+        """The whole history, its picture, and the model with its temperature."""
         run.write_history(result.history)
         from honshi.reports import curves  # matplotlib is needed at the end alone, and takes a while to load
 
         curves.draw(result.history, run.path / "curves.png")
         self.model.temperature = fit_temperature(*infer(self.model, self.splits.val))  # type: ignore[assignment]
         run.write_end(self.model)
-        return result
 
     def summary(self, run: Run, result: FitResult, total_seconds: float) -> dict[str, Any]:
         """What ``honshi train --json`` prints."""

@@ -18,7 +18,7 @@ from honshi.cli.test import test
 from honshi.cli.train import train
 from honshi.cli.tune import tune
 from honshi.cli.validate import validate
-from honshi.errors import HonshiError
+from honshi.errors import HonshiError, RecipeError
 
 INTERRUPTED = 130
 
@@ -51,20 +51,26 @@ def main() -> None:
     """
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
+    # torchrun starts the same command several times on a machine; of what is wrong with it the first one speaks.
+    silent = os.environ.get("LOCAL_RANK", "0") != "0"
     try:
         code = honshi.main(arguments, prog_name="honshi", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except click.UsageError as error:
-        error.show()
+        if not silent:
+            error.show()
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
-        print("Interrupted.", file=sys.stderr)
+        if not silent:
+            print("Interrupted.", file=sys.stderr)
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has closed it, as `| head` does. Python would complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
+        if isinstance(error, RecipeError) and silent:
+            sys.exit(error.exit_code)
         if debug:
             traceback.print_exc()
         known = isinstance(error, HonshiError)

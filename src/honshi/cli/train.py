@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from honshi.recipe import Options, Recipe
     from honshi.runs import Run
     from honshi.training import FitResult
+    from honshi.training.distributed import World
 
 
 @click.command()
@@ -48,13 +49,13 @@ def train(
       honshi train cnn --data fashion-mnist --epochs 5
       honshi train --hidden 256,128 --dropout 0.2 --set optimizer.momentum=0.9
       honshi train --resume latest
+      torchrun --nproc-per-node 2 -m honshi train cnn --out runs/shared
     """
     started = time.perf_counter()
     # A wrong option is said before torch is loaded, which takes a second.
     chosen = read_recipe(recipe, settings, options)
-    from honshi.errors import RequestError, RunError
-    from honshi.experiment import Experiment
-    from honshi.runs import Run, find
+    from honshi.errors import NonFiniteLossError, RequestError
+    from honshi.training.distributed import joined, leave
 
     if resume is not None:
         given = given_options(settings, options) + (["--out"] if out else []) + (["--seeds"] if seeds else [])
@@ -62,28 +63,60 @@ def train(
             raise RequestError(
                 f"--resume goes on with the run's own recipe, so {', '.join(given)} cannot be given with it."
             )
+    with joined() as world:
+        if seeds is not None:
+            with world.agreed():
+                if world.size > 1:
+                    raise RequestError(
+                        "--seeds trains one seed after the other in one process: start it without torchrun."
+                    )
+            _train_seeds(chosen, seeds, out, as_json)
+            return
+        with world.agreed():
+            experiment, opened = _open(chosen, out, resume, world)
+        run = world.from_first(opened)
+        assert run is not None  # the first process has opened one
+        screen = console(as_json)
+        screen.quiet = not world.first
+        if world.first:
+            _print_plan(screen, experiment, run)
+        try:
+            result = _train(screen, experiment, run)
+        except KeyboardInterrupt:
+            if run.state.exists():
+                screen.print(f"\nStopped. Go on with: honshi train --resume {run.path}", soft_wrap=True)
+            raise
+        except NonFiniteLossError as error:
+            if not world.first:  # the first says the same
+                leave(error.exit_code)
+            raise
+    if world.first:
+        _print_end(screen, experiment, run, result)
+        if as_json:
+            print_json(experiment.summary(run, result, time.perf_counter() - started))
+
+
+def _open(recipe: Recipe, out: Path | None, resume: str | None, world: World) -> tuple[Experiment, Run | None]:
+    """What is trained, and the folder that it goes to; of several processes the first alone opens that."""
+    from honshi.errors import RunError
+    from honshi.experiment import Experiment
+    from honshi.runs import Run, find
+    from honshi.training.distributed import launched
+
+    if resume is not None:
         run = find(resume)
         if run.finished:
             raise RunError(f"{run.path}: this run is finished. To train longer, begin one with more --epochs.")
-        experiment = Experiment.build(run.recipe)
-    elif seeds is not None:
-        _train_seeds(chosen, seeds, out, as_json)
-        return
-    else:
-        experiment = Experiment.build(chosen)
-        run = Run.create(chosen, out)
-
-    screen = console(as_json)
-    _print_plan(screen, experiment, run)
-    try:
-        result = _train(screen, experiment, run)
-    except KeyboardInterrupt:
-        if run.state.exists():
-            screen.print(f"\nStopped. Go on with: honshi train --resume {run.path}", soft_wrap=True)
-        raise
-    _print_end(screen, experiment, run, result)
-    if as_json:
-        print_json(experiment.summary(run, result, time.perf_counter() - started))
+        return Experiment.build(run.recipe, world=world), run
+    experiment = Experiment.build(recipe, world=world)
+    if not world.first:
+        return experiment, None
+    if launched() and out is not None and (out / "recipe.toml").exists():
+        # Where a process dies the launcher starts the same command again, which then goes on with its run.
+        run = Run(out)
+        if run.recipe == recipe and not run.finished:
+            return experiment, run
+    return experiment, Run.create(recipe, out)
 
 
 def _train(screen: Console, experiment: Experiment, run: Run) -> FitResult:

@@ -95,7 +95,7 @@ class Batches:
             yield from zip(inputs.split(self.batch_size), labels.split(self.batch_size), strict=True)
 
 
-class _OnDevice:
+class OnDevice:
     """A DataLoader whose batches are moved to a device."""
 
     def __init__(self, loader: DataLoader[Any], device: torch.device) -> None:
@@ -117,7 +117,7 @@ def make_batches(
     shuffle: torch.Generator | None = None,
     augment: Augmentation | None = None,
     device: torch.device | None = None,
-) -> Batches | _OnDevice:
+) -> Batches | OnDevice:
     """Whatever holds labelled images, as mini-batches on a device.
 
     Args:
@@ -140,10 +140,10 @@ def make_batches(
             "give it transforms of its own, or make Images of it."
         )
     if isinstance(data, DataLoader):
-        return _OnDevice(data, device)
+        return OnDevice(data, device)
     if isinstance(data, Dataset):
         loader = DataLoader(data, batch_size, shuffle=shuffle is not None, generator=shuffle)
-        return _OnDevice(loader, device)
+        return OnDevice(loader, device)
     raise TypeError(
         f"Data are honshi.Images, a torch Dataset or a DataLoader; this is a {type(data).__name__}. "
         "Tensors become a Dataset with torch.utils.data.TensorDataset(inputs, labels)."

@@ -23,6 +23,10 @@ class Ensemble(nn.Module):
     ensembles", 2017).
     """
 
+    # No share of a single image: batch norm has nothing to compare it with. With 0 every member has a share, and
+    # be it empty, as training on several processes needs it.
+    smallest_share = 2
+
     def __init__(self, members: Sequence[nn.Module]) -> None:
         """
         Args:
@@ -35,8 +39,10 @@ class Ensemble(nn.Module):
         """Images (b, c, h, w) to (b, k): logits of the shares in training, in eval mode the logarithm of the
         mean of the members' probabilities, of which softmax makes these again."""
         if self.training:
-            # No share of a single image: batch norm has nothing to compare it with.
-            shares = images.tensor_split(max(1, min(len(self.members), len(images) // 2)))
+            members = len(self.members)
+            if self.smallest_share:
+                members = max(1, min(members, len(images) // self.smallest_share))
+            shares = images.tensor_split(members)
             return torch.cat([member(share) for member, share in zip(self.members, shares, strict=False)])
         return log_mean_probability([member(images) for member in self.members])
 

@@ -20,17 +20,26 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from honshi.data.augment import Augmentation
-from honshi.data.batches import Batch, Data, make_batches
+from honshi.data.batches import Batch, Data
 from honshi.data.images import Images
 from honshi.data.sealed import Sealed
 from honshi.errors import NonFiniteLossError, SealedError
-from honshi.evaluation.evaluate import Criterion, loss_and_accuracy
+from honshi.evaluation.evaluate import Criterion
 from honshi.evaluation.history import Row, best_row
 from honshi.runtime import seeded
 from honshi.training import state
 from honshi.training.averaging import Averaging
 from honshi.training.captured import captured_epochs
 from honshi.training.compiled import compiled_epochs
+from honshi.training.distributed import (
+    ALONE,
+    SharedBatches,
+    SharedEpochs,
+    World,
+    batches_of,
+    loss_and_accuracy,
+    whole_batch_norm,
+)
 from honshi.training.early_stopping import EarlyStopping
 from honshi.training.epoch import train_epoch
 
@@ -80,6 +89,7 @@ def fit(
     remeasure_train: bool = False,
     seed: int = 0,
     checkpoint: Path | None = None,
+    world: World = ALONE,
     on_epoch: Callable[[Row], None] | None = None,
     on_step: Callable[[int], None] | None = None,
 ) -> FitResult:
@@ -107,6 +117,8 @@ def fit(
         seed: of the order of the images, of augmentation and of dropout. The same seed on the same
             machine gives the same weights, bit by bit on a CPU. The caller's random state is left alone.
         checkpoint: a file that holds the state after each epoch; if it exists, training goes on from it.
+        world: the processes that train together, each of which calls fit alike; train and val are `Images`
+            then. What `honshi.training.distributed.joined` gives.
         on_epoch: called with each row; the model has its own weights then, not their average.
         on_step: called with the number of mini-batches done in the epoch.
 
@@ -116,6 +128,7 @@ def fit(
         NonFiniteLossError: the loss became infinite or not a number.
         ModelError: there are no images.
         RunError: the checkpoint does not belong to this training.
+        RequestError: so many processes cannot train like that.
     """
     for name, data in (("train", train), ("val", val)):
         if isinstance(data, Sealed):
@@ -125,6 +138,7 @@ def fit(
     if patience is not None and patience < 1:
         raise ValueError(f"patience is at least 1, or None, not {patience}")
     device = next(model.parameters()).device
+    world.check(batch_size, device)
     if isinstance(train, Images):
         # What predict() has to do to a picture before this model may see it.
         model.preprocessing = train.preprocessing  # type: ignore[assignment]
@@ -133,8 +147,8 @@ def fit(
         val = val.to(device)  # once, not at each epoch's validation
 
     shuffle = torch.Generator()
-    train_batches = make_batches(train, batch_size, shuffle=shuffle, augment=augment, device=device)
-    plain_batches = make_batches(train, batch_size, device=device)
+    train_batches = batches_of(train, batch_size, world, shuffle=shuffle, augment=augment, device=device)
+    plain_batches = batches_of(train, batch_size, world, device=device)
     stopping = EarlyStopping(patience=patience, min_delta=min_delta)
     rows: list[Row] = []
     kept_weights = _copy_weights(model)
@@ -154,22 +168,26 @@ def fit(
         reduced=reduced if precision == "bfloat16" else None,
     )
 
-    with seeded(seed, device):
-        if checkpoint is not None and checkpoint.exists():
-            rows, kept_weights = state.restore(checkpoint, model, optimizer, schedule, averaging, stopping)
+    with seeded(seed, device), whole_batch_norm(model, world):
+        saved = world.from_first(state.read(checkpoint))
+        if saved is not None:
+            rows, kept_weights = state.restore(saved, checkpoint, model, optimizer, schedule, averaging, stopping)
         for epoch in range(len(rows) + 1, epochs + 1):
             if stopping.exhausted:
                 break
             # From seed and epoch alone, so that a resumed training sees the images in the same order.
             shuffle.manual_seed((seed * 1_000_003 + epoch) % 2**63)
+            if world.size > 1:
+                # Dropout draws for each process anew, and again the same after a restart.
+                torch.manual_seed(((seed * 1_000_003 + epoch) * 1_000_003 + world.rank) % 2**63)
             lr = float(optimizer.param_groups[0]["lr"])
             started = time.perf_counter()
             train_loss, train_accuracy = train_once(epoch=epoch, on_step=on_step)
             trained = time.perf_counter()
             with reduced, averaging.applied(model, plain_batches) if averaging is not None else nullcontext():
                 if remeasure_train:
-                    train_loss, train_accuracy = loss_and_accuracy(model, train, criterion)
-                val_loss, val_accuracy = loss_and_accuracy(model, val, criterion)
+                    train_loss, train_accuracy = loss_and_accuracy(model, train, criterion, world)
+                val_loss, val_accuracy = loss_and_accuracy(model, val, criterion, world)
                 if not math.isfinite(val_loss):
                     raise NonFiniteLossError(f"validation loss became {val_loss} after epoch {epoch}", epoch, None, lr)
                 evaluated = time.perf_counter()
@@ -180,7 +198,7 @@ def fit(
             seconds["train"] += trained - started
             seconds["evaluate"] += evaluated - trained
             stopping.note(row)
-            if checkpoint is not None:
+            if checkpoint is not None and world.first:
                 state.save(checkpoint, model, optimizer, schedule, averaging, stopping, rows, kept_weights)
             if on_epoch is not None:
                 on_epoch(row)
@@ -202,9 +220,22 @@ def _loop(
 ) -> Callable[..., tuple[float, float]]:
     """What trains one epoch: the readable loop, or one that gives the same numbers in less time.
 
-    1. The lecture's own case on a CPU is compiled.
-    2. On a CUDA device the step of honshi's own networks is captured.
+    1. Several processes take each step together.
+    2. The lecture's own case on a CPU is compiled.
+    3. On a CUDA device the step of honshi's own networks is captured.
     """
+    if isinstance(batches, SharedBatches):
+        shared = SharedEpochs(
+            model,
+            criterion,
+            optimizer,
+            batches,
+            schedule=schedule,
+            clip_grad_norm=clip_grad_norm,
+            averaging=averaging,
+            reduced=reduced,
+        )
+        return shared.train_epoch
     if schedule is None and clip_grad_norm is None and averaging is None and reduced is None:
         compiled = compiled_epochs(model, criterion, optimizer, batches)
         if compiled is not None:

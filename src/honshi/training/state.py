@@ -54,8 +54,23 @@ def save(
     write_whole(path, content.getvalue())
 
 
+def read(path: Path | None) -> bytes | None:
+    """The state that was saved there, not yet looked into; None where there is none.
+
+    Raises:
+        RunError: the file cannot be read.
+    """
+    if path is None or not path.exists():
+        return None
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise RunError(f"{path}: this state cannot be read: {error.strerror}. Remove it to begin again.") from error
+
+
 def restore(
-    path: Path,
+    saved: bytes,
+    path: Path | None,
     model: nn.Module,
     optimizer: Optimizer,
     schedule: LRScheduler | None,
@@ -64,11 +79,16 @@ def restore(
 ) -> tuple[list[Row], dict[str, Tensor]]:
     """Put everything back as it was; the rows so far and the weights that are kept.
 
+    Args:
+        saved: what `read` gave.
+        path: the file, for the error message.
+        model, optimizer, schedule, averaging, stopping: what is put back, of the same training.
+
     Raises:
         RunError: the file is damaged or belongs to another training.
     """
     try:
-        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+        state: dict[str, Any] = torch.load(io.BytesIO(saved), weights_only=True, map_location="cpu")
         if not isinstance(state, dict):
             raise TypeError(f"it holds a {type(state).__name__}.")
         model.load_state_dict(state["model"])
@@ -89,6 +109,6 @@ def restore(
     except (EOFError, pickle.UnpicklingError) as error:
         # Without torch's own words: they advise to load the file in the way that runs its code.
         raise RunError(f"{path}: this is not the state of a training. Remove it to begin again.") from error
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+    except (RuntimeError, KeyError, TypeError, ValueError) as error:
         first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise RunError(f"{path}: this state cannot be resumed from: {first_line} Remove it to begin again.") from error

@@ -1,0 +1,157 @@
+"""What tests of several processes run in each of them, under torchrun; the first writes down what came out.
+
+python -m torch.distributed.run --nproc-per-node 2 tests/training/together.py FILE
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+import honshi
+from honshi.data import Images
+from honshi.data.augment import Augmentation
+from honshi.errors import NonFiniteLossError, RequestError
+from honshi.models import CNN, MLP, Ensemble
+from honshi.training import Averaging, FitResult
+from honshi.training.distributed import ALONE, World, joined, whole_batch_norm
+
+
+def images(count: int, seed: int) -> Images:
+    """Noise whose brightness tells the class."""
+    draws = torch.Generator().manual_seed(seed)
+    labels = torch.randint(4, (count,), generator=draws)
+    pixels = torch.randint(100, (count, 1, 8, 8), generator=draws, dtype=torch.uint8)
+    pixels += (50 * labels).to(torch.uint8).view(-1, 1, 1, 1)
+    return Images(pixels=pixels, labels=labels, classes=("a", "b", "c", "d"))
+
+
+# 5 mini-batches of 20 and one of a single image, of which the second of two processes gets nothing.
+TRAIN, VAL = images(101, 0), images(31, 1)
+
+
+def trained(model: nn.Module, world: World, lr: float = 0.02, **options: Any) -> FitResult:
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.5)
+    criterion = honshi.losses.CrossEntropy()
+    return honshi.fit(model, criterion, optimizer, TRAIN, VAL, epochs=3, batch_size=20, world=world, **options)
+
+
+def compared(world: World, build: Callable[[], nn.Module], **options: Callable[[], Any]) -> dict[str, Any]:
+    """The same training by all processes together and by this one alone."""
+    torch.manual_seed(0)
+    model = build()
+    alone = copy.deepcopy(model)
+    together = trained(model, world, **{name: make() for name, make in options.items()})
+    single = trained(alone, ALONE, **{name: make() for name, make in options.items()})
+    pairs = zip(model.state_dict().values(), alone.state_dict().values(), strict=True)
+    return {
+        "together": [asdict(row) for row in together.history],
+        "alone": [asdict(row) for row in single.history],
+        "weights apart": max(float((ours.double() - theirs.double()).abs().max()) for ours, theirs in pairs),
+        "fingerprints": fingerprints(model, world),
+    }
+
+
+def fingerprints(model: nn.Module, world: World) -> list[str]:
+    """Of the weights in each process."""
+    content = b"".join(tensor.numpy().tobytes() for tensor in model.state_dict().values())
+    gathered = [""] * world.size
+    dist.all_gather_object(gathered, hashlib.sha256(content).hexdigest())
+    return gathered
+
+
+def diverged(world: World) -> list[str]:
+    """What each process says of a training whose loss does not stay finite."""
+    said = [""] * world.size
+    model = MLP(64, (8,), 4)
+    try:
+        trained(model, world, lr=1e25)
+    except NonFiniteLossError as error:
+        dist.all_gather_object(said, f"epoch {error.epoch}, step {error.step}")
+    return said
+
+
+def disagreed(world: World) -> list[str]:
+    """How each process leaves a block in which the second one failed."""
+    how = ""
+    try:
+        with world.agreed():
+            if world.rank == 1:
+                raise RequestError("no")
+    except (RequestError, SystemExit) as error:
+        how = f"{type(error).__name__} {error}"
+    said = [""] * world.size
+    dist.all_gather_object(said, how)
+    return said
+
+
+def normalised(world: World) -> dict[str, float]:
+    """How far batch norm over shares is from batch norm over the whole, forward and backward."""
+    apart = {}
+    for name, shape, norm in (
+        ("flat", (7, 3), nn.BatchNorm1d(3)),
+        ("images", (7, 3, 4, 4), nn.BatchNorm2d(3)),
+        ("without weights", (7, 3, 4, 4), nn.BatchNorm2d(3, affine=False, momentum=None)),
+        ("one image", (1, 3, 4, 4), nn.BatchNorm2d(3)),
+    ):
+        torch.manual_seed(0)
+        whole = copy.deepcopy(norm)
+        inputs = (5 + 2 * torch.randn(shape)).requires_grad_()
+        upstream = torch.randn(shape)
+        expected = whole(inputs)
+        (expected_gradient,) = torch.autograd.grad((expected * upstream).sum(), inputs)
+        own = world.share(len(inputs))
+        share = inputs[own].detach().requires_grad_()
+        with whole_batch_norm(norm, world):
+            outputs = norm(share)
+        (gradient,) = torch.autograd.grad((outputs * upstream[own]).sum(), share)
+        differences = [outputs - expected[own], gradient - expected_gradient[own]]
+        pairs = zip(norm.buffers(), whole.buffers(), strict=True)
+        differences += [ours.double() - theirs.double() for ours, theirs in pairs]
+        worst = max([float(difference.abs().max()) for difference in differences if difference.numel()])
+        apart[name] = -world.least(-worst)
+    return apart
+
+
+def main() -> None:
+    with joined() as world:
+        results = {
+            "mlp": compared(world, lambda: MLP(64, (16,), 4)),
+            "cnn": compared(world, lambda: CNN(1, (4, 8), 4)),
+            "clipped and averaged": compared(
+                world,
+                lambda: MLP(64, (16,), 4),
+                clip_grad_norm=lambda: 0.5,
+                averaging=lambda: Averaging(ema=0.9),
+                remeasure_train=lambda: True,
+            ),
+            "batch norm measured anew": compared(
+                world, lambda: CNN(1, (4, 8), 4), averaging=lambda: Averaging(swa=0.5)
+            ),
+            "drawing": compared(
+                world,
+                lambda: MLP(64, (16,), 4, dropout=0.3),
+                augment=lambda: Augmentation(shift=0.1, mixup=0.4),
+            ),
+            "ensemble": compared(world, lambda: Ensemble([CNN(1, (4,), 4) for _ in range(3)])),
+            "bfloat16": compared(world, lambda: CNN(1, (4, 8), 4), precision=lambda: "bfloat16"),
+            "normalised": normalised(world),
+            "diverged": diverged(world),
+            "disagreed": disagreed(world),
+        }
+        if world.first:
+            Path(sys.argv[1]).write_text(json.dumps(results))
+
+
+if __name__ == "__main__":
+    main()
