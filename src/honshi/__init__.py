@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from honshi import errors, losses, models, optimizers
+    from honshi.checks import Report, check
     from honshi.data import Augmentation, Images, Normalization, Sealed, Splits, load
     from honshi.evaluation import Evaluation, Row, evaluate
     from honshi.exam import ExamResult, test
@@ -35,10 +36,12 @@ _HOME = {
     "Normalization": "honshi.data",
     "Prediction": "honshi.prediction",
     "Recipe": "honshi.recipe",
+    "Report": "honshi.checks",
     "Row": "honshi.evaluation",
     "Run": "honshi.runs",
     "Sealed": "honshi.data",
     "Splits": "honshi.data",
+    "check": "honshi.checks",
     "evaluate": "honshi.evaluation",
     "fit": "honshi.training",
     "load": "honshi.data",
@@ -60,10 +63,12 @@ __all__ = [
     "Normalization",
     "Prediction",
     "Recipe",
+    "Report",
     "Row",
     "Run",
     "Sealed",
     "Splits",
+    "check",
     "errors",
     "evaluate",
     "fit",

@@ -1,1 +1,12 @@
-"""What is looked at before a training."""
+"""What is looked at before a training: the mistakes that cost an evening, found in seconds.
+
+The data (`data`), the model's shapes (`shapes`), its parameters and gradients (`parameters`), its outputs and
+loss (`outputs`), its modes (`modes`), whether it learns (`learning`); `check` goes through them in order. `leaks`
+looks for validation images among the training images.
+"""
+
+from honshi.checks.check import check
+from honshi.checks.finding import Finding
+from honshi.checks.report import Report
+
+__all__ = ["Finding", "Report", "check"]

@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 import click
 
+from honshi.cli.check import check
 from honshi.cli.compare import compare
 from honshi.cli.doctor import doctor
 from honshi.cli.ledger import ledger
@@ -31,6 +32,7 @@ def honshi() -> None:
 
     \b
     Begin with
+      honshi check                 the usual mistakes, found in seconds
       honshi train                 MNIST, the lecture's network, a few seconds
       honshi validate latest       the mock exam: as often as you like
       honshi predict latest a.png  what is in this image?
@@ -40,7 +42,7 @@ def honshi() -> None:
     """
 
 
-for command in (train, tune, runs, validate, compare, predict, test, ledger, doctor):
+for command in (check, train, tune, runs, validate, compare, predict, test, ledger, doctor):
     honshi.add_command(command)
 
 

@@ -1,0 +1,138 @@
+"""The checks before a long training, in order: the data, then the model, then how it learns."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from honshi.checks.data import check_data
+from honshi.checks.finding import Finding
+from honshi.checks.learning import check_one_batch, check_subset
+from honshi.checks.modes import check_modes
+from honshi.checks.outputs import check_criterion, check_outputs
+from honshi.checks.parameters import check_parameters
+from honshi.checks.report import Report
+from honshi.checks.sample import Sample, draw
+from honshi.checks.shapes import Shapes, check_shapes
+from honshi.checks.subject import Subject
+from honshi.data import Splits
+from honshi.data.batches import Data
+from honshi.errors import DataError
+from honshi.evaluation.evaluate import Criterion
+from honshi.losses import CrossEntropy
+from honshi.runtime import seeded
+
+# What comes after the shapes, for the one line that says why it was left out.
+LATER = "loss, parameters, outputs, modes and learning"
+
+
+def check(
+    model: nn.Module,
+    splits: Splits | Data,
+    *,
+    criterion: Criterion | None = None,
+    optimizer: Optimizer | None = None,
+    batch_size: int = 64,
+    seed: int = 0,
+) -> Report:
+    """Look for the mistakes that cost an evening, in seconds: data, shapes, gradients, modes, loss, learning.
+
+    Everything is tried on copies: weights, gradients, modes, the optimizer's state and the random state of
+    torch, NumPy and Python are afterwards what they were.
+
+    Args:
+        model: any module from inputs (b, …) to logits (b, k), on the device where it will be trained.
+        splits: `Splits`, of which the training part is looked at; or training data as `honshi.fit` takes them.
+        criterion: logits (b, k) and labels (b,) to their mean loss; cross-entropy where left out.
+        optimizer: the one that will train the model; Adam with its defaults where left out.
+        batch_size: images in a mini-batch of the training.
+        seed: of the examples that are looked at.
+
+    Raises:
+        SealedError: splits is the sealed test set.
+        TypeError: the data are of another kind.
+        ModelError: the model cannot be copied.
+    """
+    with _random_state_kept(), seeded(seed, _device_of(model)):
+        return _check(model, splits, criterion, optimizer, batch_size)
+
+
+def _check(
+    model: nn.Module,
+    splits: Splits | Data,
+    criterion: Criterion | None,
+    optimizer: Optimizer | None,
+    batch_size: int,
+) -> Report:
+    try:
+        sample = draw(splits.train if isinstance(splits, Splits) else splits)
+    except DataError as error:
+        reason = "The data have to be right first."
+        return Report((Finding("data", "fail", str(error)), Finding(f"shapes, {LATER}", "skip", reason)))
+    findings = check_data(sample)
+    # On the CPU, where a label out of range is an error in words and not a device that must be started anew.
+    shapes = _shapes_of(model, optimizer, criterion, sample)
+    findings += shapes.findings
+    if _failed(findings, "labels", "images"):
+        return _stopped(findings, shapes, LATER, "The data have to be right first.")
+    if not shapes.fit:
+        return _stopped(findings, shapes, LATER, "The shapes have to fit first.")
+    subject = Subject(model, criterion or CrossEntropy(), optimizer or _default_optimizer(model))
+    sample = sample.to(subject.device)
+    findings.append(check_criterion(subject, sample))
+    if findings[-1].level == "fail":
+        return _stopped(findings, shapes, "parameters, modes and learning", "The loss has to be right first.")
+    findings += check_parameters(subject, sample)
+    if _failed(findings, "registration", "gradients"):
+        return _stopped(findings, shapes, "outputs, modes and learning", "Every parameter has to learn first.")
+    findings += check_outputs(subject, sample)
+    findings.append(check_modes(subject, sample))
+    findings.append(check_one_batch(subject, sample))
+    if _failed(findings, "optimizer"):
+        return _stopped(findings, shapes, "subset of 100", "The optimizer has to hold the parameters first.")
+    findings.append(check_subset(subject, sample, batch_size))
+    return Report(tuple(findings), tuple(shapes.layers))
+
+
+def _failed(findings: list[Finding], *checks: str) -> bool:
+    return any(finding.level == "fail" and finding.check in checks for finding in findings)
+
+
+def _stopped(findings: list[Finding], shapes: Shapes, later: str, reason: str) -> Report:
+    """What was found so far, and one line for what was left out because of it."""
+    return Report((*findings, Finding(later, "skip", reason)), tuple(shapes.layers))
+
+
+def _shapes_of(model: nn.Module, optimizer: Optimizer | None, criterion: Criterion | None, sample: Sample) -> Shapes:
+    placeholder = optimizer or torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    work = Subject(model, criterion or CrossEntropy(), placeholder).copy()
+    return check_shapes(work.model.cpu(), sample)
+
+
+def _default_optimizer(model: nn.Module) -> Optimizer:
+    parameters: list[Any] = list(model.parameters())
+    # A model without parameters is told so by the checks, and not by the optimizer.
+    return torch.optim.Adam(parameters or [torch.zeros(1, requires_grad=True)])
+
+
+def _device_of(model: nn.Module) -> torch.device:
+    parameter = next(model.parameters(), None)
+    return parameter.device if parameter is not None else torch.device("cpu")
+
+
+@contextmanager
+def _random_state_kept() -> Iterator[None]:
+    """The random state of Python and NumPy, which the user's own data and functions may use."""
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)

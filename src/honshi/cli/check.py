@@ -1,0 +1,124 @@
+"""``honshi check``"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from honshi.cli.console import console, json_option, print_json
+from honshi.cli.options import read_recipe, recipe_options
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from honshi.checks import Report
+    from honshi.recipe import Recipe
+
+STYLES = {"pass": "green", "warn": "yellow", "fail": "bold red", "skip": "dim"}
+
+
+@click.command()
+@click.argument("recipe", default="lecture")
+@click.option("--model", metavar="FILE.PY:NAME", help="A model of your own: a class, a function or an nn.Module.")
+@click.option("--dataset", metavar="FILE.PY:NAME", help="Training data of your own: a Dataset or DataLoader.")
+@recipe_options
+@json_option
+def check(
+    recipe: str,
+    model: str | None,
+    dataset: str | None,
+    settings: tuple[str, ...],
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Look for the usual mistakes before a long training: data, shapes, gradients, modes, loss, learning.
+
+    Each line is pass, warn or fail, and says why and what to do. The exit code is 1 if something failed.
+
+    \b
+    Examples
+      honshi check
+      honshi check cnn --data fashion-mnist
+      honshi check --model net.py:Net
+      honshi check --model net.py:Net --dataset data.py:train_set
+    """
+    chosen = read_recipe(recipe, settings, options)
+    title, report = _look(chosen, model, dataset)
+    screen = console(as_json)
+    screen.print(title, soft_wrap=True)
+    _print_report(screen, report)
+    if as_json:
+        print_json(report.to_dict())
+    if not report.passed:
+        raise click.exceptions.Exit(1)
+
+
+def _look(recipe: Recipe, model_at: str | None, dataset_at: str | None) -> tuple[str, Report]:
+    """Build what a recipe asks for, with the user's own parts in place of its own, and check it."""
+    from torch import nn
+
+    from honshi import losses, optimizers
+    from honshi.checks import check
+    from honshi.checks.program import load_object, make, talking_to_stderr
+    from honshi.errors import RequestError
+    from honshi.experiment import Experiment, load_splits
+    from honshi.runtime import pick_device, seeded
+
+    batch_size, seed = recipe.training.batch_size, recipe.training.seed
+    if model_at is None:
+        if dataset_at is not None:
+            raise RequestError("--dataset needs --model as well: a recipe builds its model for data of its own.")
+        parts = Experiment.build(recipe)
+        report = check(
+            parts.model,
+            parts.splits,
+            criterion=parts.criterion,
+            optimizer=parts.optimizer,
+            batch_size=batch_size,
+            seed=seed,
+        )
+        return f"recipe {recipe.name} on {recipe.data.source}, device {parts.device}", report
+
+    device = pick_device(recipe.training.device)
+    with seeded(seed):
+        model = make(load_object(model_at), model_at)
+    if not isinstance(model, nn.Module):
+        raise RequestError(f"{model_at} is a {type(model).__name__} and not an nn.Module, or something that makes one.")
+    model = model.to(device)
+    if dataset_at is None:
+        data = load_splits(recipe)
+        criterion = losses.build(recipe.loss, data.train.class_counts()).to(device)
+    else:
+        data = make(load_object(dataset_at), dataset_at)
+        criterion = losses.CrossEntropy(label_smoothing=recipe.loss.label_smoothing)
+    # A model without parameters is told so by the checks.
+    optimizer = optimizers.build(recipe.optimizer, model) if any(True for _ in model.parameters()) else None
+    with talking_to_stderr():
+        report = check(model, data, criterion=criterion, optimizer=optimizer, batch_size=batch_size, seed=seed)
+    return f"{model_at} on {dataset_at or recipe.data.source}, device {device}", report
+
+
+def _print_report(screen: Console, report: Report) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    findings = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    for finding in report.findings:
+        style = STYLES[finding.level]
+        findings.add_row(Text(finding.level, style=style), finding.check, finding.sentence)
+    screen.print(findings)
+    if report.layers:
+        layers = Table(box=None, padding=(0, 2, 0, 0))
+        layers.add_column("layer")
+        layers.add_column("kind")
+        layers.add_column("output of an image", justify="right")
+        layers.add_column("parameters", justify="right")
+        for layer in report.layers:
+            layers.add_row(layer.name, layer.kind, "×".join(map(str, layer.output)), f"{layer.parameters:,}")
+        screen.print()
+        screen.print(layers)
+    count = {level: sum(finding.level == level for finding in report.findings) for level in STYLES}
+    outcome = "Nothing failed" if report.passed else f"{count['fail']} failed"
+    warnings = f", {count['warn']} to look at" if count["warn"] else ""
+    screen.print(f"\n{outcome}{warnings}.", style="bold")

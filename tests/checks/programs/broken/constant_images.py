@@ -1,0 +1,25 @@
+"""Whole numbers divided by 255 are all 0."""
+
+import torch
+from torch import nn
+
+CHECK = "images"
+TOLD = ["constant"]
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc1 = nn.Linear(784, 128)
+        self.fc2 = nn.Linear(128, 64)
+        self.fc3 = nn.Linear(64, 10)
+
+    def forward(self, x):
+        x = x.flatten(1)
+        x = torch.relu(self.fc1(x))
+        x = torch.relu(self.fc2(x))
+        return self.fc3(x)
+
+
+pixels = torch.randint(0, 255, (200, 1, 28, 28), dtype=torch.uint8)
+data = torch.utils.data.TensorDataset((pixels // 255).float(), torch.arange(200) % 10)

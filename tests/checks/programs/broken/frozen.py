@@ -1,0 +1,28 @@
+"""Every parameter is frozen, as for a pretrained model that was meant to be."""
+
+import torch
+from torch import nn
+
+CHECK = "gradients"
+TOLD = ["frozen"]
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc1 = nn.Linear(784, 128)
+        self.fc2 = nn.Linear(128, 64)
+        self.fc3 = nn.Linear(64, 10)
+
+    def forward(self, x):
+        x = x.flatten(1)
+        x = torch.relu(self.fc1(x))
+        x = torch.relu(self.fc2(x))
+        return self.fc3(x)
+
+
+def make_model():
+    model = Net()
+    for parameter in model.parameters():
+        parameter.requires_grad = False
+    return model

@@ -1,0 +1,25 @@
+"""The model is made anew after the optimizer was given its parameters."""
+
+import torch
+from torch import nn
+
+CHECK = "optimizer"
+TOLD = ["none of this model"]
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc1 = nn.Linear(784, 128)
+        self.fc2 = nn.Linear(128, 64)
+        self.fc3 = nn.Linear(64, 10)
+
+    def forward(self, x):
+        x = x.flatten(1)
+        x = torch.relu(self.fc1(x))
+        x = torch.relu(self.fc2(x))
+        return self.fc3(x)
+
+
+def make_optimizer(model):
+    return torch.optim.SGD(Net().parameters(), lr=0.1)

@@ -1,0 +1,21 @@
+"""A ReLU after the last layer too."""
+
+import torch
+from torch import nn
+
+CHECK = "last layer"
+TOLD = ["ReLU", "logits"]
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc1 = nn.Linear(784, 128)
+        self.fc2 = nn.Linear(128, 64)
+        self.fc3 = nn.Linear(64, 10)
+
+    def forward(self, x):
+        x = x.flatten(1)
+        x = torch.relu(self.fc1(x))
+        x = torch.relu(self.fc2(x))
+        return torch.relu(self.fc3(x))

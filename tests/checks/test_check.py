@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+import honshi
+
+
+@pytest.fixture(scope="module")
+def images(mnist: honshi.Splits) -> honshi.Images:
+    return mnist.train.subset(range(1000))
+
+
+def findings_of(report: honshi.Report) -> dict[str, str]:
+    return {finding.check: finding.level for finding in report.findings}
+
+
+def test_everything_of_the_caller_is_left_as_it_was(images: honshi.Images) -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 16), nn.BatchNorm1d(16), nn.Dropout(0.1), nn.Linear(16, 10))
+    model[2].eval()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    model(images.normalization(images.pixels[:8])).sum().backward()
+    optimizer.step()
+    weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    gradients = [parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None]
+    momenta = [optimizer.state[parameter]["momentum_buffer"].clone() for parameter in model.parameters()]
+    states = (torch.get_rng_state(), random.getstate(), np.random.get_state(legacy=True)[1].copy())  # type: ignore[index]
+
+    honshi.check(model, images, optimizer=optimizer)
+
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in model.state_dict().items())
+    assert [module.training for module in model] == [True, True, False, True, True]
+    for parameter, gradient, momentum in zip(model.parameters(), gradients, momenta, strict=True):
+        assert parameter.grad is not None
+        assert torch.equal(parameter.grad, gradient)
+        assert torch.equal(optimizer.state[parameter]["momentum_buffer"], momentum)
+    assert optimizer.param_groups[0]["lr"] == 0.1
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert random.getstate() == states[1]
+    assert np.array_equal(np.random.get_state(legacy=True)[1], states[2])  # type: ignore[index]
+
+
+def test_a_loader_gives_the_same_order_as_if_nobody_had_looked() -> None:
+    data = TensorDataset(torch.randn(64, 1, 28, 28), torch.arange(64) % 10)
+    seen = []
+    for looked_at in (False, True):
+        loader = DataLoader(data, batch_size=8, shuffle=True, generator=torch.Generator().manual_seed(0))
+        if looked_at:
+            honshi.check(honshi.models.MLP(), loader)
+        seen.append(torch.cat([labels for _, labels in loader]))
+
+    assert torch.equal(seen[0], seen[1])
+
+
+def test_the_same_seed_gives_the_same_report(images: honshi.Images) -> None:
+    model = honshi.models.MLP(hidden=(32,))
+
+    assert honshi.check(model, images, seed=3) == honshi.check(model, images, seed=3)
+
+
+def test_splits_are_checked_by_their_training_part(mnist: honshi.Splits) -> None:
+    report = honshi.check(honshi.models.MLP(hidden=(32,)), mnist)
+
+    assert report.passed
+    assert "54,000 labels" in report.findings[0].sentence
+
+
+def test_the_sealed_test_set_is_refused(mnist: honshi.Splits) -> None:
+    with pytest.raises(honshi.errors.SealedError, match="sealed"):
+        honshi.check(honshi.models.MLP(), mnist.test)  # type: ignore[arg-type]
+
+
+def test_data_of_another_kind_are_refused() -> None:
+    with pytest.raises(TypeError, match="DataLoader"):
+        honshi.check(honshi.models.MLP(), [1, 2])  # type: ignore[arg-type]
+
+
+def test_what_comes_after_a_shape_that_does_not_fit_is_skipped_with_the_reason(images: honshi.Images) -> None:
+    report = honshi.check(nn.Sequential(nn.Linear(784, 10)), images)
+
+    assert not report.passed
+    assert findings_of(report)["shapes"] == "fail"
+    assert report.findings[-1].level == "skip"
+    assert "shapes have to fit first" in report.findings[-1].sentence
+
+
+def test_the_table_of_layers_goes_as_far_as_the_images_came(images: honshi.Images) -> None:
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.MaxPool2d(2), nn.Linear(5, 10))
+
+    report = honshi.check(model, images)
+
+    assert [(layer.kind, layer.output) for layer in report.layers] == [
+        ("Conv2d", (4, 26, 26)),
+        ("MaxPool2d", (4, 13, 13)),
+    ]
+
+
+def test_a_model_that_cannot_be_copied_is_an_error_in_words(images: honshi.Images) -> None:
+    layer = nn.Linear(784, 10)
+    model = nn.Sequential(nn.Flatten(), layer)
+    model.kept = layer.weight * 2
+
+    with pytest.raises(honshi.errors.ModelError, match="cannot be copied"):
+        honshi.check(model, images)
+
+
+def test_rare_classes_are_a_warning(images: honshi.Images) -> None:
+    places = torch.cat([(images.labels == 0).nonzero()[:4], (images.labels != 0).nonzero()]).flatten()
+
+    report = honshi.check(honshi.models.MLP(hidden=(32,)), images.subset(places))
+
+    assert report.passed
+    assert findings_of(report)["class balance"] == "warn"
+
+
+def test_a_constant_image_among_others_is_a_warning(images: honshi.Images) -> None:
+    pixels = images.pixels.clone()
+    pixels[5] = 77
+    blank = honshi.Images(pixels=pixels, labels=images.labels, classes=images.classes)
+
+    report = honshi.check(honshi.models.MLP(hidden=(32,)), blank)
+
+    assert findings_of(report)["images"] == "warn"
+    assert next(f for f in report.findings if f.check == "images").sentence.startswith("1 of 1,000")
+
+
+@pytest.mark.parametrize("recipe", ["lecture", "mlp", "cnn"])
+def test_the_recipes_raise_no_alarm(recipe: str, images: honshi.Images, mnist: honshi.Splits) -> None:
+    parts = honshi.Experiment.build(honshi.Recipe.read(recipe), mnist)
+
+    report = honshi.check(parts.model, images, criterion=parts.criterion, optimizer=parts.optimizer)
+
+    assert [finding for finding in report.findings if finding.level != "pass"] == []
+
+
+def test_a_report_is_a_line_for_each_finding(images: honshi.Images) -> None:
+    report = honshi.check(honshi.models.MLP(hidden=(32,)), images)
+
+    assert str(report).splitlines()[0].startswith("pass  labels: ")
+    assert len(str(report).splitlines()) == len(report.findings)

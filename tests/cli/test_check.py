@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NET = """
+import torch
+from torch import nn
+print("hello from the file")
+
+class Net(nn.Module):
+    def __init__(self, hidden=32):
+        super().__init__()
+        self.fc1 = nn.Linear(784, hidden)
+        self.fc2 = nn.Linear(hidden, 10)
+
+    def forward(self, x):
+        return self.fc2(torch.relu(self.fc1(x.flatten(1))))
+
+class NoFlatten(Net):
+    def forward(self, x):
+        return self.fc2(torch.relu(self.fc1(x)))
+
+class Sized(Net):
+    def __init__(self, hidden):
+        super().__init__(hidden)
+
+def broken():
+    raise ValueError("no weights here")
+
+data = torch.utils.data.TensorDataset(torch.randn(100, 784), torch.arange(100) % 10)
+number = 3
+"""
+
+
+def test_the_lecture_passes_with_its_table_of_layers(honshi: Callable[..., Any], tmp_path: Path) -> None:
+    finished = honshi("check")
+
+    assert finished.code == 0, finished.err
+    assert "Nothing failed." in finished.out
+    assert "layer1  Linear                 128     100,480" in finished.out
+    assert not (tmp_path / "runs").exists()
+
+
+def test_json_is_one_document_whatever_the_file_prints(honshi: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(NET)
+
+    finished = honshi("check", "--model", "net.py:Net", "--json")
+
+    assert finished.json["passed"] is True
+    assert {finding["level"] for finding in finished.json["findings"]} == {"pass"}
+    assert finished.json["layers"][0] == {"name": "fc1", "kind": "Linear", "output": [32], "parameters": 25120}
+    assert "hello from the file" in finished.err
+
+
+def test_a_model_that_does_not_fit_fails_with_exit_code_1(honshi: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(NET)
+
+    finished = honshi("check", "--model", "net.py:NoFlatten")
+
+    assert finished.code == 1
+    assert "flatten is missing" in finished.out
+    assert "net.py, line 17" in finished.out
+    assert "1 failed" in finished.out
+
+
+def test_a_data_set_of_ones_own_is_checked_with_the_model(honshi: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(NET)
+
+    finished = honshi("check", "--model", "net.py:Net", "--dataset", "net.py:data", "--json")
+
+    assert "100 labels" in json.loads(finished.out)["findings"][0]["sentence"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["--model", "net.py"], 2, "file.py:NAME"),
+        (["--model", "nett.py:Net"], 2, "nett.py"),
+        (["--model", "net.py:Nett"], 2, "Did you mean 'Net'"),
+        (["--model", "net.py:Sized"], 2, "def make(): return Sized(…)"),
+        (["--model", "net.py:number"], 2, "not an nn.Module"),
+        (["--model", "net.py:broken"], 1, "net.py, line 24"),
+        (["--model", "wrong.py:Net"], 1, "wrong.py, line 1"),
+        (["--dataset", "net.py:data"], 2, "--model"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_one_sentence(
+    honshi: Callable[..., Any], tmp_path: Path, arguments: list[str], code: int, told: str
+) -> None:
+    (tmp_path / "net.py").write_text(NET)
+    (tmp_path / "wrong.py").write_text("import no_such_module\n")
+
+    finished = honshi("check", *arguments)
+
+    assert finished.code == code
+    assert told in finished.err
+    assert "Traceback" not in finished.err
