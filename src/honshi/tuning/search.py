@@ -180,8 +180,8 @@ class Search:
         """
         started = time.monotonic()
         try:
-            with filelock.FileLock(self.folder / ".lock", timeout=0):
-                study = open_study(self.place, self._seed(0))
+            lock = filelock.FileLock(self.folder / ".lock", timeout=0)
+            with lock, open_study(self.place, self._seed(0)) as study:
                 self._prepare(study)
                 try:
                     self._try(study, trials, minutes, self._workers(workers), seeds, on_progress)
@@ -399,14 +399,15 @@ def _help(folder: Path, recipe: Recipe, place: Place, trials: int | None, seed: 
     threading.Thread(target=follow, daemon=True).start()
     torch.set_num_threads(1)
     try:
-        Worker(
-            study=open_study(place, seed),
-            recipe=recipe,
-            splits=load_splits(recipe),
-            run=folder.name,
-            trials=trials,
-            stopped=stop.is_set,
-        ).work()
+        with open_study(place, seed) as study:
+            Worker(
+                study=study,
+                recipe=recipe,
+                splits=load_splits(recipe),
+                run=folder.name,
+                trials=trials,
+                stopped=stop.is_set,
+            ).work()
     except Exception as error:
         # The others go on, and take up what it leaves.
         print(f"A worker stopped: {error}", file=sys.stderr)

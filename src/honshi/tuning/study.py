@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,8 +72,9 @@ def study_name(recipe: Recipe, val_sha256: str) -> str:
     return f"{recipe.name}-{digest[:16]}"
 
 
-def open_study(place: Place, seed: int | None) -> optuna.Study:
-    """The study, made where it is not there yet.
+@contextmanager
+def open_study(place: Place, seed: int | None) -> Iterator[optuna.Study]:
+    """The study, made where it is not there yet; its connections are closed at the end of the block.
 
     Trials are chosen by TPE (Bergstra et al., "Algorithms for hyper-parameter optimization", 2011) over all
     hyperparameters together, and stopped early by asynchronous successive halving.
@@ -100,7 +102,7 @@ def open_study(place: Place, seed: int | None) -> optuna.Study:
                 grace_period=3 * place.heartbeat,
                 heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=RETRIES),
             )
-            return optuna.create_study(
+            study = optuna.create_study(
                 storage=storage,
                 study_name=place.name,
                 direction="maximize",
@@ -115,6 +117,11 @@ def open_study(place: Place, seed: int | None) -> optuna.Study:
         ) from error
     except SQLAlchemyError as error:
         raise HonshiError(f"--storage {shown(place.url)}: {first_line(error)}") from error
+    try:
+        yield study
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
 
 
 def try_lost_again(study: optuna.Study) -> None:
