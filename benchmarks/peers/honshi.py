@@ -16,18 +16,19 @@ from honshi.runtime import seeded
 from honshi.training.compiled import compiled_epochs
 
 
-def parts() -> tuple[nn.Module, nn.Module, Optimizer, Batches]:
+def parts(device: str = "cpu") -> tuple[nn.Module, nn.Module, Optimizer, Batches]:
     """Model, loss, optimizer and mini-batches of the lecture's recipe, on all training images."""
     recipe = Recipe.read("lecture")
     files = idx.find_files(mnist.FOLDER)
     images = idx.read_pair(files["train", "images"], files["train", "labels"], mnist.CLASSES)
     images = images.normalized_by(Normalization(mean=(0.5,), std=(0.5,)))
     with seeded(0):
-        model = models.build(recipe.model, images.shape, len(images.classes))
+        model = models.build(recipe.model, images.shape, len(images.classes)).to(device)
     criterion = losses.build(recipe.loss, images.class_counts())
     optimizer = optimizers.build(recipe.optimizer, model)
     order = torch.Generator().manual_seed(0)
-    return model, criterion, optimizer, Batches(images, recipe.training.batch_size, shuffle=order)
+    batches = Batches(images, recipe.training.batch_size, shuffle=order, device=torch.device(device))
+    return model, criterion, optimizer, batches
 
 
 def prepare() -> Callable[[], float]:

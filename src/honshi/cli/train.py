@@ -40,7 +40,7 @@ def train(
 ) -> None:
     """Train a model into a new run folder.
 
-    RECIPE is a built-in recipe (lecture, lecture-as-printed, lecture-table, mlp, cnn) or the path of
+    RECIPE is a built-in recipe (lecture, lecture-as-printed, lecture-table, mlp, cnn, fast99) or the path of
     a .toml file.
 
     \b

@@ -1,0 +1,135 @@
+"""One epoch of the lecture's training on a CUDA device: captured steps beside the readable loops.
+
+    python -m benchmarks.gpu
+    python -m benchmarks.gpu --repetitions 3 --json gpu.json
+
+The cold time is that of the first epoch of a process, in which the device is woken, kernels are loaded and the
+step is captured; the warm ones follow it. All take turns. Without a CUDA device it says so, measures nothing and
+leaves with code 0. What a recipe reaches there, and in how many seconds: `python -m benchmarks.recipes fast995`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from benchmarks import machine, mnist
+from benchmarks.lecture_script import Net
+from benchmarks.peers import BATCH_SIZE, LEARNING_RATE
+from benchmarks.peers.honshi import parts
+from honshi.training.captured import captured_epochs
+from honshi.training.epoch import train_epoch
+
+ROOT = Path(__file__).parents[1]
+COLD_REPETITIONS = 3
+NAMES = {
+    "captured": "honshi, captured steps",
+    "readable": "honshi, the readable loop",
+    "plain": "PyTorch, plain loop on tensors on the device",
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repetitions", type=int, default=7, help="warm epochs of each (default: 7)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the measurements to a file as well")
+    parser.add_argument("--cold", choices=NAMES, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if not torch.cuda.is_available():
+        print("There is no CUDA device here, so nothing was measured.")
+        return 0
+    if arguments.cold:
+        print(timed(prepare(arguments.cold)))
+        return 0
+    if arguments.repetitions < 1:
+        parser.error("--repetitions is at least 1")
+
+    cold = {name: [first_epoch(name) for _ in range(COLD_REPETITIONS)] for name in NAMES}
+    epochs = {name: prepare(name) for name in NAMES}
+    warm: dict[str, list[float]] = {name: [] for name in NAMES}
+    for epoch in epochs.values():
+        timed(epoch)
+    for _ in range(arguments.repetitions):
+        for name, epoch in epochs.items():
+            warm[name].append(timed(epoch))
+
+    print(f"{'one epoch':<46}  warm s     min     max  / captured   cold s")
+    captured = statistics.median(warm["captured"])
+    for name, shown in NAMES.items():
+        times, median = warm[name], statistics.median(warm[name])
+        print(
+            f"{shown:<46}  {median:>6.4f}  {min(times):>6.4f}  {max(times):>6.4f}  {median / captured:>10.2f}  "
+            f"{statistics.median(cold[name]):>7.3f}"
+        )
+    device = torch.cuda.get_device_name()
+    print(f"\n{device}; warm: median of {arguments.repetitions}, in turn; cold: of {COLD_REPETITIONS} processes.")
+    print(machine.line())
+    if arguments.json:
+        found: dict[str, Any] = {"device": device, "machine": machine.describe(), "warm": warm, "cold": cold}
+        arguments.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def prepare(name: str) -> Callable[[], object]:
+    """What trains one epoch of the lecture's recipe on all 60,000 images, which lie on the device."""
+    torch.manual_seed(0)
+    if name == "plain":
+        return plain()
+    model, criterion, optimizer, batches = parts("cuda")
+    if name == "readable":
+        return lambda: train_epoch(model, criterion, optimizer, batches)
+    epochs = captured_epochs(model, criterion, optimizer, batches)
+    if epochs is None:
+        raise RuntimeError("fit() would not capture the steps of the lecture's recipe")
+    return epochs.train_epoch
+
+
+def plain() -> Callable[[], object]:
+    """The usual loop: float inputs on the device, a batch is an indexing of them, the loss is read each step."""
+    pixels, targets = mnist.training_set()
+    inputs, labels = torch.from_numpy(mnist.normalized(pixels)).cuda(), torch.from_numpy(targets).cuda()
+    model = Net().cuda()
+    criterion = nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
+
+    def epoch() -> float:
+        loss_sum = 0.0
+        for places in torch.randperm(len(labels), device="cuda").split(BATCH_SIZE):
+            optimizer.zero_grad()
+            loss = criterion(model(inputs[places]), labels[places])
+            loss.backward()
+            optimizer.step()
+            loss_sum += loss.item() * len(places)
+        return loss_sum / len(labels)
+
+    return epoch
+
+
+def timed(epoch: Callable[[], object]) -> float:
+    """Seconds of an epoch, until the device is done."""
+    torch.cuda.synchronize()
+    started = time.perf_counter()
+    epoch()
+    torch.cuda.synchronize()
+    return time.perf_counter() - started
+
+
+def first_epoch(name: str) -> float:
+    """Seconds of the first epoch of a new process."""
+    command = [sys.executable, "-m", "benchmarks.gpu", "--cold", name]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    return float(done.stdout)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
