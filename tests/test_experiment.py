@@ -7,7 +7,8 @@ import pytest
 import torch
 
 import honshi
-from honshi.errors import RecipeError, RunError
+from honshi.errors import NonFiniteLossError, RecipeError, RunError
+from honshi.evaluation.diagnosis import Divergence
 from honshi.experiment import Experiment, open_finished
 from honshi.prediction import temperature_of
 from honshi.recipe import Recipe
@@ -97,6 +98,24 @@ def test_the_saved_model_is_calibrated_and_the_one_that_was_trained(tmp_path: Pa
     image = torch.zeros(1, 1, 28, 28)
     assert torch.equal(loaded(image), experiment.model.eval()(image))
     assert temperature_of(loaded) != 1.0
+
+
+def test_a_run_that_diverged_says_where(tmp_path: Path) -> None:
+    recipe = QUICK.changed({"optimizer.lr": 1e20})
+    run = Run.create(recipe, tmp_path / "run")
+
+    with pytest.raises(NonFiniteLossError) as raised:
+        Experiment.build(recipe).train(run)
+
+    assert run.divergence == Divergence(raised.value.epoch, raised.value.step, str(raised.value))
+
+
+def test_a_damaged_record_of_a_divergence_is_named(tmp_path: Path) -> None:
+    run = Run.create(QUICK, tmp_path / "run")
+    (run.path / "diverged.json").write_text('{"epoch": 1}')
+
+    with pytest.raises(RunError, match=r"diverged\.json: this is no record of a divergence"):
+        _ = run.divergence
 
 
 def test_a_run_does_not_go_on_with_other_data(tmp_path: Path) -> None:

@@ -157,3 +157,43 @@ def test_probabilities_in_place_of_labels_weigh_the_losses_of_their_classes(
     expected = 0.7 * criterion(logits, labels) + 0.3 * criterion(logits, others)
 
     torch.testing.assert_close(criterion(logits, mixed), expected)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        CrossEntropyOptions(),
+        CrossEntropyOptions(label_smoothing=0.1),
+        CrossEntropyOptions(class_weights="balanced"),
+        CrossEntropyOptions(class_weights=(1.0, 2.0, 5.0), label_smoothing=0.1),
+    ],
+)
+def test_the_loss_of_guessing_is_that_of_the_best_constant_answer(options: CrossEntropyOptions) -> None:
+    labels = torch.tensor([0] * 6 + [1] * 3 + [2])
+    criterion = losses.build(options, [6, 3, 1])
+    answer = torch.zeros(3, requires_grad=True)
+    optimizer = torch.optim.SGD([answer], lr=0.5)
+    for _ in range(500):
+        optimizer.zero_grad()
+        loss = criterion(answer.expand(10, 3), labels)
+        loss.backward()
+        optimizer.step()
+
+    assert losses.guessing_loss(options, [6, 3, 1]) == pytest.approx(loss.item(), abs=1e-4)
+
+
+@pytest.mark.parametrize("class_weights", [None, (1.0, 2.0, 5.0, 1.0)])
+def test_the_floor_is_the_loss_of_the_smoothed_labels_themselves(class_weights: tuple[float, ...] | None) -> None:
+    options = CrossEntropyOptions(label_smoothing=0.1, class_weights=class_weights)
+    criterion = losses.build(options, [1, 1, 1, 1])
+    labels = torch.arange(4)
+    weight = torch.tensor(class_weights or (1.0, 1.0, 1.0, 1.0))
+    targets = (0.9 * one_hot(labels, 4) + 0.025) * weight
+
+    best = criterion(targets.log(), labels).item()
+
+    assert losses.floor(options, [1, 1, 1, 1]) == pytest.approx(best, abs=1e-6)
+
+
+def test_without_smoothing_the_floor_is_0() -> None:
+    assert losses.floor(CrossEntropyOptions(class_weights="balanced"), [3, 2, 1]) == pytest.approx(0, abs=1e-12)

@@ -23,10 +23,13 @@ from honshi import losses, models, optimizers
 from honshi.checks.leaks import leaks_into_validation, without, without_leaks
 from honshi.data import Splits, augment, load
 from honshi.data.leaks import Leak
-from honshi.errors import RecipeError, RunError
+from honshi.errors import NonFiniteLossError, RecipeError, RunError
 from honshi.evaluation.calibration import fit_temperature
-from honshi.evaluation.evaluate import infer
+from honshi.evaluation.diagnosis import Diagnosis, Divergence, diagnose
+from honshi.evaluation.evaluate import infer, loss_and_accuracy
+from honshi.evaluation.evidence import Measured
 from honshi.evaluation.history import Row, best_row
+from honshi.evaluation.reference import nearest_neighbour
 from honshi.exam.leaks import training_places_in
 from honshi.files import write_json
 from honshi.recipe import MLPOptions, Recipe
@@ -60,10 +63,70 @@ def open_finished(name: str) -> tuple[Run, nn.Module, Splits]:
         RunError: it is not finished, or the data have changed since.
     """
     run = find(name)
-    model, splits = run.model(), load_splits(run.recipe)
+    return run, run.model(), splits_of(run)
+
+
+def splits_of(run: Run) -> Splits:
+    """The data that a run was trained on.
+
+    Raises:
+        RunError: they have changed since.
+    """
+    splits = load_splits(run.recipe)
     if splits.manifest != run.manifest:
         raise RunError(f"{run.path}: the data are not those that this run was trained and validated on.")
-    return run, model, splits
+    return splits
+
+
+def diagnose_run(run: Run) -> Diagnosis:
+    """What a run's curves say, be it finished, interrupted or diverged.
+
+    Of a finished run the training images are scored again in eval mode. The validation images are not looked
+    at: their scores are in the history.
+
+    Raises:
+        RunError: not one epoch is finished, or the data have changed since.
+    """
+    rows, divergence = run.history, run.divergence
+    if not rows and divergence is None:
+        raise RunError(f"{run.path}: no epoch of this run is finished, so there is nothing to diagnose yet.")
+    splits = splits_of(run)
+    return diagnose_training(run.recipe, splits, rows, run.model() if run.finished else None, divergence)
+
+
+def diagnose_training(
+    recipe: Recipe,
+    splits: Splits,
+    rows: list[Row],
+    model: nn.Module | None,
+    divergence: Divergence | None = None,
+    neighbour: float | None = None,
+) -> Diagnosis:
+    """What the curves of a training say.
+
+    Args:
+        rows: its history.
+        model: the one that it kept, if it did.
+        divergence: where it stopped because a loss was no number.
+        neighbour: `nearest_neighbour` of the training images, where it is known already.
+    """
+    counts = splits.train.class_counts()
+    measured = None
+    if model is not None:
+        criterion = losses.build(recipe.loss, counts).to(next(model.parameters()).device)
+        measured = Measured(len(splits.train), *loss_and_accuracy(model, splits.train, criterion))
+    if neighbour is None and len(splits.train) > 1:
+        neighbour = nearest_neighbour(splits.train)
+    return diagnose(
+        rows,
+        val_size=len(splits.val),
+        guessing_loss=losses.guessing_loss(recipe.loss, counts),
+        train=measured,
+        restore_best=recipe.training.restore_best,
+        loss_floor=losses.floor(recipe.loss, counts),
+        nearest_neighbour=neighbour,
+        divergence=divergence,
+    )
 
 
 @dataclass(frozen=True)
@@ -131,7 +194,11 @@ class Experiment:
         on_epoch: Callable[[Row], None] | None = None,
         on_step: Callable[[int], None] | None = None,
     ) -> FitResult:
-        """Train as the recipe says, without a run folder; the arguments are those of `honshi.fit`."""
+        """Train as the recipe says, without a run folder; the arguments are those of `honshi.fit`.
+
+        Raises:
+            NonFiniteLossError: training diverged.
+        """
         options = self.recipe.training
         averaging = None
         if options.ema is not None or options.swa is not None:
@@ -172,7 +239,8 @@ class Experiment:
         Of several processes each calls this, and the first alone writes.
 
         Raises:
-            NonFiniteLossError: training diverged; what was written up to then stays.
+            NonFiniteLossError: training diverged; what was written up to then stays, and ``diverged.json``
+                says where.
             RunError: the folder belongs to a training on other data.
         """
         rows: list[Row] = []
@@ -188,7 +256,12 @@ class Experiment:
             if on_epoch is not None:
                 on_epoch(row)
 
-        result = self.fit(checkpoint=run.state, on_epoch=record if self.world.first else None, on_step=on_step)
+        try:
+            result = self.fit(checkpoint=run.state, on_epoch=record if self.world.first else None, on_step=on_step)
+        except NonFiniteLossError as error:
+            if self.world.first:
+                run.write_divergence(Divergence(error.epoch, error.step, str(error)))
+            raise
         if self.world.first:
             self._end(run, result)
         return result

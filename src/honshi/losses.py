@@ -72,3 +72,38 @@ def build(options: CrossEntropyOptions, class_counts: Sequence[int]) -> CrossEnt
     if not mean > 0:
         raise RecipeError("loss.class_weights are 0 for every class that has images: nothing would be learnt.")
     return CrossEntropy(weight / mean, options.label_smoothing)
+
+
+def guessing_loss(options: CrossEntropyOptions, class_counts: Sequence[int]) -> float:
+    """The loss of the best answer that does not look at the image.
+
+    Args:
+        options, class_counts: as for `build`.
+    """
+    counts = torch.tensor(class_counts, dtype=torch.float64)
+    return _lowest(_weighted(counts / counts.sum(), options, class_counts))
+
+
+def floor(options: CrossEntropyOptions, class_counts: Sequence[int]) -> float:
+    """The lowest mean loss that is possible: 0, or what label smoothing makes of it.
+
+    Args:
+        options, class_counts: as for `build`.
+    """
+    counts = torch.tensor(class_counts, dtype=torch.float64)
+    certain = torch.eye(len(counts), dtype=torch.float64)
+    lowest = [_lowest(_weighted(label, options, class_counts)) for label in certain]
+    return float(torch.tensor(lowest, dtype=torch.float64) @ (counts / counts.sum()))
+
+
+def _weighted(labels: Tensor, options: CrossEntropyOptions, class_counts: Sequence[int]) -> Tensor:
+    """What each class's -log p is multiplied by in the loss, of probabilities of labels (k,)."""
+    smoothed = (1 - options.label_smoothing) * labels + options.label_smoothing / len(labels)
+    weight = build(options, class_counts).weight
+    return smoothed if weight is None else smoothed * weight.double()
+
+
+def _lowest(masses: Tensor) -> float:
+    """The minimum of -Σ m log p over probabilities p: where they are in the proportion of the masses m (k,)."""
+    total = masses.sum()
+    return float(torch.special.entr(masses).sum() + torch.xlogy(total, total))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-COMMANDS = ("check", "train", "tune", "runs", "validate", "compare", "predict", "test", "ledger", "doctor")
+COMMANDS = ("check", "train", "tune", "runs", "diagnose", "validate", "compare", "predict", "test", "ledger", "doctor")
 # What would make help slow.
 HEAVY = ("torch", "numpy", "matplotlib", "PIL", "pydantic", "optuna", "sqlalchemy")
 

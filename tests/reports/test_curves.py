@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from honshi.evaluation.diagnosis import diagnose
 from honshi.evaluation.history import Row
-from honshi.reports.curves import PARTS, draw, draw_band
+from honshi.reports.curves import PARTS, draw, draw_band, draw_diagnosis
 
 
 def rows(*val_losses: float) -> list[Row]:
@@ -72,3 +75,38 @@ def test_several_seeds_are_drawn_as_one_picture_as_far_as_all_of_them_went(tmp_p
     content = (tmp_path / "curves.svg").read_text()
     assert "<!-- loss, mean ± deviation of 2 seeds -->" in content
     assert "<!-- best epoch" not in content
+
+
+def shaded(path: Path) -> list[int]:
+    """The columns of a picture that are yellow somewhere."""
+    with Image.open(path) as picture:
+        pixels = np.asarray(picture.convert("RGB")).astype(int)
+    yellow = (pixels[..., 0] > 230) & (pixels[..., 1] > 220) & (pixels[..., 2] < pixels[..., 0] - 30)
+    return [int(x) for x in np.flatnonzero(yellow.sum(axis=0) > 50)]
+
+
+def test_the_place_of_a_verdict_is_marked_from_there_on(tmp_path: Path) -> None:
+    history = rows(0.5, 0.3, 0.5, 0.6, 0.7, 0.7)
+    verdict = diagnose(history, val_size=6000, guessing_loss=2.3)
+    assert (verdict.verdict, verdict.epoch) == ("overfitting", 2)
+
+    draw_diagnosis(history, verdict, tmp_path / "diagnosis.png")
+    draw_diagnosis(history, dataclasses.replace(verdict, epoch=None), tmp_path / "unmarked.png")
+    draw_diagnosis(history, verdict, tmp_path / "diagnosis.svg")
+
+    left = [x for x in shaded(tmp_path / "diagnosis.png") if x < 660]
+    assert 100 < min(left) < 200
+    assert max(left) > 580
+    assert shaded(tmp_path / "unmarked.png") == []
+    assert f"<!-- {verdict.sentence} -->" in (tmp_path / "diagnosis.svg").read_text()
+
+
+def test_a_loss_of_millions_does_not_press_the_rest_to_the_ground(tmp_path: Path) -> None:
+    history = rows(1e6, 2.3, 2.3, 2.3)
+    verdict = diagnose(history, val_size=6000, guessing_loss=2.3)
+
+    draw_diagnosis(history, verdict, tmp_path / "diagnosis.svg")
+
+    content = (tmp_path / "diagnosis.svg").read_text()
+    assert "<!-- 4 -->" in content
+    assert "<!-- 1e6 -->" not in content

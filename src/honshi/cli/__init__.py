@@ -11,6 +11,7 @@ import click
 
 from honshi.cli.check import check
 from honshi.cli.compare import compare
+from honshi.cli.diagnose import diagnose
 from honshi.cli.doctor import doctor
 from honshi.cli.ledger import ledger
 from honshi.cli.predict import predict
@@ -34,6 +35,7 @@ def honshi() -> None:
     Begin with
       honshi check                 the usual mistakes, found in seconds
       honshi train                 MNIST, the lecture's network, a few seconds
+      honshi diagnose latest       what its curves say, and what to try
       honshi validate latest       the mock exam: as often as you like
       honshi predict latest a.png  what is in this image?
       honshi test latest           the real exam: once, on the record
@@ -42,7 +44,7 @@ def honshi() -> None:
     """
 
 
-for command in (check, train, tune, runs, validate, compare, predict, test, ledger, doctor):
+for command in (check, train, tune, runs, diagnose, validate, compare, predict, test, ledger, doctor):
     honshi.add_command(command)
 
 

@@ -290,6 +290,7 @@ def _print_end(screen: Console, experiment: Experiment, run: Run, result: FitRes
     screen.print("\nNext")
     name = run.name if run.path.parent == RUNS else str(run.path)
     for command, purpose in (
+        (f"diagnose {name}", "what the curves say, and what to try"),
         (f"validate {name}", "the mock exam: the score of each class"),
         (f"predict {name} IMAGE", "what is in an image?"),
         ("runs", "all runs side by side"),

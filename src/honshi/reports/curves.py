@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from honshi.evaluation.diagnosis import Diagnosis
 from honshi.evaluation.history import Row, best_row
 from honshi.reports.picture import save_picture
 
@@ -20,6 +21,30 @@ PARTS = (("train", "training", "#0072B2"), ("val", "validation", VALIDATION))
 
 def draw(rows: Sequence[Row], path: Path) -> None:
     """Draw the curves to a picture whose kind the suffix tells (png, svg, pdf)."""
+    save_picture(_curves(rows), path)
+
+
+def draw_diagnosis(rows: Sequence[Row], diagnosis: Diagnosis, path: Path) -> None:
+    """Draw the curves with the verdict above them and the place that it is about marked.
+
+    From the epoch on since which it overfits all is shaded; where it diverged or jumped, the epoch.
+    """
+    figure = _curves(rows)
+    figure.suptitle(diagnosis.sentence, fontsize=9, x=0.01, ha="left")
+    if diagnosis.epoch is not None:
+        start = diagnosis.epoch
+        end = max(rows[-1].epoch, start) if diagnosis.verdict == "overfitting" else start + 0.5
+        for axes in figure.axes:
+            axes.axvspan(max(start - 0.5, 0.5), end, color="#F0E442", alpha=0.35, linewidth=0, zorder=-1)
+    if diagnosis.evidence is not None:
+        # A loss of a million would press everything else to the ground.
+        top = 2 * diagnosis.evidence.guessing_loss
+        if max(max(row.train_loss, row.val_loss) for row in rows) > top:
+            figure.axes[0].set_ylim(0, top)
+    save_picture(figure, path)
+
+
+def _curves(rows: Sequence[Row]) -> Figure:
     best = best_row(rows)
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
@@ -27,7 +52,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     loss.set_ylim(bottom=0)
     _curve(accuracy, rows, "accuracy", best)
     accuracy.yaxis.set_major_formatter(PercentFormatter(xmax=1))
-    save_picture(figure, path)
+    return figure
 
 
 def draw_band(histories: Sequence[Sequence[Row]], path: Path) -> None:

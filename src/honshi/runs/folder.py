@@ -7,7 +7,9 @@ history.csv        a row an epoch
 state.pt           what it needs to go on; only while it may still be resumed
 model.safetensors  the weights
 model.json         what the weights mean; its presence says that the run is finished
+diverged.json      where and why it stopped; only where a loss was no number any more
 curves.png         the learning curves
+diagnosis.png      the curves with the place that the verdict of `honshi diagnose` is about
 leaks.json         validation images that are training images too; only where there are any
 leaks.png          the same as pictures
 """
@@ -18,7 +20,7 @@ import csv
 import io
 import itertools
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +30,7 @@ from torch import nn
 
 from honshi.data.split import Manifest
 from honshi.errors import RecipeError, RequestError, RunError
+from honshi.evaluation.diagnosis import Divergence
 from honshi.evaluation.history import COLUMNS, Row, best_row
 from honshi.files import write_json, write_whole
 from honshi.recipe import Recipe
@@ -116,6 +119,16 @@ class Run:
             raise RunError(f"{self.path}: no epoch of this run is finished.")
         return best_row(rows) if self.recipe.training.restore_best else rows[-1]
 
+    @property
+    def divergence(self) -> Divergence | None:
+        """Where the training diverged, if it did."""
+        if not (self.path / "diverged.json").exists():
+            return None
+        try:
+            return Divergence(**json.loads(self._text("diverged.json")))
+        except (ValueError, TypeError) as error:
+            raise RunError(f"{self.path / 'diverged.json'}: this is no record of a divergence: {error}.") from error
+
     def model(self) -> nn.Module:
         """The trained model, in eval mode."""
         if not self.finished:
@@ -134,10 +147,14 @@ class Run:
         writer.writerows(row.to_dict().values() for row in rows)
         write_whole(self.path / "history.csv", content.getvalue().encode())
 
+    def write_divergence(self, divergence: Divergence) -> None:
+        write_json(self.path / "diverged.json", asdict(divergence))
+
     def write_end(self, model: nn.Module) -> None:
         """Keep the model; from here on the run is finished and cannot be resumed."""
         save(model, self.path / "model.safetensors")
         self.state.unlink(missing_ok=True)
+        (self.path / "diverged.json").unlink(missing_ok=True)
 
     def _text(self, name: str) -> str:
         try:
