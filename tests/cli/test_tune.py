@@ -76,5 +76,6 @@ def test_it_tells_what_was_found_and_how_far_to_believe_it(honshi: Callable[...,
     assert finished.code == 0, finished.err
     for told in ("Importance: ", "looks seems better", "2 fresh seeds", "honshi train search/best.toml"):
         assert told in finished.out
+    assert honshi("validate", "search/base/seed-1").code == 0
     assert honshi("train", "search/best.toml", "--epochs", "1", "--out", "run").code == 0
     assert honshi("tune", "mlp", "--out", "search").code == 2

@@ -152,3 +152,15 @@ def test_runs_of_the_working_folder_are_looked_at(
     monkeypatch.chdir(tmp_path)
 
     assert find("mine").path == Path("runs/mine")
+
+
+def test_the_runs_that_a_search_ended_with_are_runs_too(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run("search/base/seed-1", val_accuracy=0.9)
+    make_run("search/trial-7/seed-1", val_accuracy=0.95)
+    monkeypatch.chdir(tmp_path)
+
+    assert [run.name for run in all_runs()] == ["search/base/seed-1", "search/trial-7/seed-1"]
+    assert find("best").name == "search/trial-7/seed-1"
+    assert find("search/base/seed-1").kept.val_accuracy == 0.9

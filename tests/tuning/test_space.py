@@ -6,7 +6,7 @@ import optuna
 import pytest
 from optuna.trial import FixedTrial
 
-from honshi.recipe import AdamOptions, MLPOptions, Recipe, SGDOptions
+from honshi.recipe import AdamOptions, MLPOptions, Recipe, SGDOptions, built_in
 from honshi.tuning.space import differences, parameters_of, suggest, with_space
 
 
@@ -42,7 +42,7 @@ def test_each_optimizer_has_a_range_of_learning_rates_of_its_own() -> None:
     recipes = [recipe for _, recipe in drawn(with_space(Recipe.read("lecture")), 60)]
 
     assert all(0.01 <= recipe.optimizer.lr <= 1 for recipe in recipes if recipe.optimizer.kind == "sgd")
-    assert all(0.0003 <= recipe.optimizer.lr <= 0.03 for recipe in recipes if recipe.optimizer.kind == "adam")
+    assert all(0.0001 <= recipe.optimizer.lr <= 0.03 for recipe in recipes if recipe.optimizer.kind == "adam")
 
 
 @pytest.mark.parametrize("name", ["lecture", "mlp", "cnn"])
@@ -53,7 +53,8 @@ def test_the_parameters_of_a_trial_give_its_recipe_again(name: str) -> None:
         assert suggest(FixedTrial(parameters), recipe) == suggested
 
 
-@pytest.mark.parametrize("name", ["lecture", "lecture-table", "mlp", "cnn"])
+# The lecture's printed learning rate is far below what SGD learns with here.
+@pytest.mark.parametrize("name", sorted({*built_in()} - {"lecture-as-printed"}))
 def test_a_built_in_recipe_is_a_point_of_its_default_space(name: str) -> None:
     recipe = Recipe.read(name)
     space = with_space(recipe)

@@ -12,8 +12,10 @@ def all_runs(folder: Path = RUNS) -> list[Run]:
     """Every run in a folder, the oldest first."""
     if not folder.is_dir():
         return []
-    # A run is one level down; the seeds of one recipe have a folder of their own in between.
-    recipes = [*folder.glob("*/recipe.toml"), *folder.glob("*/seed-*/recipe.toml")]
+    # A run is one level down; the seeds of one recipe have a folder of their own in between, and a search has
+    # such folders for what it ended with.
+    patterns = ("*/recipe.toml", "*/seed-*/recipe.toml", "*/*/seed-*/recipe.toml")
+    recipes = [path for pattern in patterns for path in folder.glob(pattern)]
     return sorted((Run(path.parent) for path in recipes), key=_started)
 
 

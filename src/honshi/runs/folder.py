@@ -64,8 +64,10 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The folder's name; of one seed among several ``<name>/seed-0``."""
+        """The folder's name; of one seed among several ``<name>/seed-0``; of a search ``<name>/base/seed-0``."""
         path = self.path.resolve()
+        if RUNS.resolve() in path.parents:
+            return path.relative_to(RUNS.resolve()).as_posix()
         return f"{path.parent.name}/{path.name}" if (path.parent / SEEDS).exists() else path.name
 
     @property

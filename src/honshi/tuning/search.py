@@ -49,6 +49,7 @@ from honshi.runs.folder import new_folder
 from honshi.runtime import pick_device
 from honshi.seeds import train_seeds
 from honshi.training import FitResult
+from honshi.training.distributed import launched
 from honshi.tuning.picture import draw
 from honshi.tuning.space import differences, parameters_of, suggest, with_space
 from honshi.tuning.study import (
@@ -124,6 +125,11 @@ class Search:
             RequestError: the folder belongs to something else.
             RequestError, DataError: the data, the device or the storage do not allow it.
         """
+        if launched():
+            raise RequestError(
+                "A trial is trained by one process, so start tune without torchrun. For more of them at a time there "
+                "are --workers and, on several machines, --storage."
+            )
         recipe = with_space(recipe)
         pick_device(recipe.training.device)
         splits = load_splits(recipe)
@@ -187,7 +193,16 @@ class Search:
                     self._try(study, trials, minutes, self._workers(workers), seeds, on_progress)
                 finally:
                     self._write_trials(trials_of(study))
-                return self._finish(study, seeds, started, on_seed)
+                searched = time.monotonic()
+                content = self._finish(study, seeds, on_seed)
+            ended = time.monotonic()
+            content["seconds"] = {
+                "search": searched - started,
+                "retrain": ended - searched,
+                "total": ended - started,
+            }
+            write_json(self.folder / "tune.json", content)
+            return content
         except filelock.Timeout:
             raise RunError(f"{self.folder}: another honshi tune is at work in this folder.") from None
         except (SQLAlchemyError, StorageInternalError) as error:
@@ -284,8 +299,9 @@ class Search:
                 helper.join()
 
     def _finish(
-        self, study: optuna.Study, seeds: int, started: float, on_seed: Callable[[Run, Experiment, FitResult], None]
+        self, study: optuna.Study, seeds: int, on_seed: Callable[[Run, Experiment, FitResult], None]
     ) -> dict[str, Any]:
+        """The best recipe and the one begun with, trained and compared; what came out, as values and as files."""
         trials = trials_of(study)
         best = best_of_trials(trials)
         if best is None or best.accuracy is None:
@@ -321,10 +337,8 @@ class Search:
             "base": before,
             "tuned": after,
             "difference": self._compare(before, after),
-            "seconds": time.monotonic() - started,
         }
         draw(trials, importance, self.recipe, self.folder / "tune.png")
-        write_json(self.folder / "tune.json", content)
         return content
 
     def _train_seeds(

@@ -27,9 +27,14 @@ def with_space(recipe: Recipe) -> Recipe:
     if recipe.tune is not None:
         return recipe
     kinds = tuple(dict.fromkeys([recipe.optimizer.kind, "sgd", "adam"]))
-    sgd_rate = Range(low=0.01, high=1.0, log=True)
-    adam_rate = Range(low=0.0003, high=0.03, log=True)
-    # Decoupled from the gradient and multiplied by the rate, AdamW's decay is larger by orders of magnitude.
+    adam_rate = Range(low=0.0001, high=0.03, log=True)
+    rates = {
+        "sgd": Range(low=0.01, high=1.0, log=True),
+        "adam": adam_rate,
+        "adamw": adam_rate,
+        "muon": Range(low=0.01, high=0.3, log=True),
+    }
+    # Decoupled from the gradient and multiplied by the rate, the decay of AdamW and Muon is larger by far.
     decay, decoupled = Choices(choices=(0.0, 1e-5, 1e-4, 1e-3)), Choices(choices=(0.0, 0.01, 0.02, 0.05, 0.1))
     layers: dict[str, Entry] = (
         {"model.hidden": Sizes(layers=(1, 3), low=32, high=512, log=True)}
@@ -38,8 +43,8 @@ def with_space(recipe: Recipe) -> Recipe:
     )
     space: dict[str, Entry] = {
         "optimizer.kind": Choices(choices=kinds),
-        "optimizer.lr": {kind: sgd_rate if kind == "sgd" else adam_rate for kind in kinds},
-        "optimizer.weight_decay": {kind: decoupled if kind == "adamw" else decay for kind in kinds},
+        "optimizer.lr": {kind: rates[kind] for kind in kinds},
+        "optimizer.weight_decay": {kind: decoupled if kind in ("adamw", "muon") else decay for kind in kinds},
         "training.batch_size": Choices(choices=(32, 64, 128, 256)),
         **layers,
         "model.dropout": Range(low=0.0, high=0.5, step=0.1),
