@@ -1,6 +1,6 @@
 """What tests of several processes run in each of them, under torchrun; the first writes down what came out.
 
-python -m torch.distributed.run --nproc-per-node 2 tests/training/together.py FILE
+python -m torch.distributed.run --nproc-per-node 2 tests/training/distributed/together.py FILE
 """
 
 from __future__ import annotations

@@ -1,0 +1,104 @@
+"""Epochs of one model in several processes.
+
+Shapes: b images in a share; k classes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from honshi.errors import ModelError, NonFiniteLossError
+from honshi.evaluation.evaluate import Criterion
+from honshi.models.modes import full_precision
+from honshi.training.averaging import Averaging
+from honshi.training.distributed.shares import SharedBatches
+
+
+class SharedEpochs:
+    """Trains one model together with the other processes, an epoch a call; inside `whole_batch_norm`."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        criterion: Criterion,
+        optimizer: Optimizer,
+        batches: SharedBatches,
+        *,
+        schedule: LRScheduler | None = None,
+        clip_grad_norm: float | None = None,
+        averaging: Averaging | None = None,
+        reduced: AbstractContextManager[Any] | None = None,
+    ) -> None:
+        self.model = model
+        # Batch norm's statistics are the same everywhere, so nobody need send them at each step.
+        DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(
+            model, [name for name, _ in model.named_buffers()]
+        )
+        self.replica = DistributedDataParallel(model, gradient_as_bucket_view=True)
+        self.criterion = criterion
+        self.optimizer = optimizer
+        self.batches = batches
+        self.world = batches.world
+        self.schedule = schedule
+        self.clip_grad_norm = clip_grad_norm
+        self.averaging = averaging
+        self.reduced = reduced
+
+    def train_epoch(self, *, epoch: int = 1, on_step: Callable[[int], None] | None = None) -> tuple[float, float]:
+        """As `honshi.training.epoch.train_epoch`, over the images of all processes.
+
+        A loss that is not finite is noticed at the end of the epoch: to ask all processes at each step would
+        make each wait for the slowest once more.
+        """
+        self.replica.train()
+        lr = float(self.optimizer.param_groups[0]["lr"])
+        device = self.batches.pixels.device
+        loss_sum = torch.zeros((), dtype=torch.float64, device=device)
+        right = torch.zeros((), dtype=torch.int64, device=device)
+        finite_steps = torch.zeros((), dtype=torch.int64, device=device)
+        finite = torch.ones((), dtype=torch.bool, device=device)
+        step = 0
+        for step, (inputs, labels) in enumerate(self.batches, start=1):
+            with self.reduced or nullcontext():
+                logits = full_precision(self.replica(inputs))
+                # A share without images has no mean, and takes part all the same: with a gradient of 0.
+                loss = self.criterion(logits, labels) if len(labels) else logits.sum()
+            self.optimizer.zero_grad()
+            # DDP takes the mean over processes, and each image of the mini-batch is to weigh the same.
+            (loss * (len(labels) * self.world.size / self.batches.whole_size(step))).backward()
+            if self.clip_grad_norm is not None:
+                clip_grad_norm_(self.model.parameters(), self.clip_grad_norm)
+            self.optimizer.step()
+            if self.schedule is not None:
+                self.schedule.step()
+            if self.averaging is not None:
+                self.averaging.note_step()
+
+            with torch.no_grad():
+                solutions = labels if labels.dim() == 1 else labels.argmax(1)
+                loss_sum += loss.detach() * len(labels)
+                right += (logits.argmax(1) == solutions).sum()
+                finite &= loss.isfinite()
+                finite_steps += finite
+            if on_step is not None:
+                on_step(step)
+        if not step:
+            raise ModelError("There are no images to train on.")
+        loss_total, right_total = self.world.total(float(loss_sum), float(right))
+        if not math.isfinite(loss_total):
+            bad = int(self.world.least(float(finite_steps))) + 1
+            raise NonFiniteLossError(
+                f"loss became infinite or not a number at epoch {epoch}, step {bad}", epoch, bad, lr
+            )
+        count = len(self.batches.labels)
+        return loss_total / count, right_total / count

@@ -1,0 +1,119 @@
+"""What each process sees of the images: its share of every mini-batch, and of what is scored.
+
+Shapes: b images in a share, each (c, h, w).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from honshi.data.augment import Augmentation
+from honshi.data.batches import Batch, Batches, Data, OnDevice, make_batches
+from honshi.data.images import Images
+from honshi.errors import ModelError
+from honshi.evaluation.evaluate import Criterion, infer
+from honshi.evaluation.evaluate import loss_and_accuracy as loss_and_accuracy_alone
+from honshi.training.distributed.world import World
+
+
+class SharedBatches(Batches):
+    """This process's share of every mini-batch of all.
+
+    The order of an epoch is the same in all processes, drawn from the same generator, and is that of one process.
+    """
+
+    def __init__(
+        self,
+        images: Images,
+        batch_size: int,
+        world: World,
+        *,
+        shuffle: torch.Generator | None = None,
+        augment: Augmentation | None = None,
+        device: torch.device | None = None,
+    ) -> None:
+        """
+        Args:
+            batch_size: images in a mini-batch over all processes, at least one for each.
+            images, shuffle, augment, device: as for `Batches`.
+        """
+        own = world.share(batch_size)
+        super().__init__(images, own.stop - own.start, shuffle=shuffle, augment=augment, device=device)
+        self.world = world
+        self.whole_batch_size = batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self.labels) // self.whole_batch_size)
+
+    def whole_size(self, step: int) -> int:
+        """Images in a mini-batch over all processes; the first is step 1."""
+        return min(self.whole_batch_size, len(self.labels) - (step - 1) * self.whole_batch_size)
+
+    def order(self) -> Tensor:
+        """The places of this process's images in the order of one epoch."""
+        batches = super().order().split(self.whole_batch_size)
+        if self.shuffle is not None:
+            # What else an epoch draws, augmentation and mixup, each process draws for itself.
+            self.shuffle.manual_seed(int(torch.randint(2**62, (), generator=self.shuffle)) + self.world.rank)
+        return torch.cat([places[self.world.share(len(places))] for places in batches])
+
+    def __iter__(self) -> Iterator[Batch]:
+        yield from super().__iter__()
+        last = self.world.share(self.whole_size(len(self)))
+        if last.start == last.stop:
+            yield self.normalization(self.pixels[:0]), self.labels[:0]
+
+
+def batches_of(
+    data: object,
+    batch_size: int,
+    world: World,
+    *,
+    shuffle: torch.Generator | None = None,
+    augment: Augmentation | None = None,
+    device: torch.device | None = None,
+) -> Batches | OnDevice:
+    """As `make_batches`; with several processes each gets its share of every mini-batch.
+
+    Raises:
+        TypeError: as `make_batches`; or the data are to be shared and are no `Images`.
+    """
+    if world.size == 1:
+        return make_batches(data, batch_size, shuffle=shuffle, augment=augment, device=device)
+    return SharedBatches(_images(data), batch_size, world, shuffle=shuffle, augment=augment, device=device)
+
+
+def loss_and_accuracy(model: nn.Module, data: Data, criterion: Criterion, world: World) -> tuple[float, float]:
+    """As `honshi.evaluation.evaluate.loss_and_accuracy`; of several processes each scores its share of the images.
+
+    Args:
+        model, data: as there; `Images` where they are to be shared.
+        criterion: logits and labels to a mean over images.
+        world: the processes.
+    """
+    if world.size == 1:
+        return loss_and_accuracy_alone(model, data, criterion)
+    images = _images(data)
+    if not len(images):
+        raise ModelError("There are no images to evaluate.")
+    own = world.share(len(images))
+    loss, right = 0.0, 0
+    if own.stop > own.start:
+        logits, labels = infer(model, images.subset(range(own.start, own.stop)))
+        loss = criterion(logits, labels).item() * len(labels)
+        right = int((logits.argmax(1) == labels).sum())
+    loss_total, right_total = world.total(loss, right)
+    return loss_total / len(images), right_total / len(images)
+
+
+def _images(data: object) -> Images:
+    """Raises: TypeError, where they are something else."""
+    if not isinstance(data, Images):
+        raise TypeError(
+            f"Only honshi.Images are divided among processes, and these data are a {type(data).__name__}: "
+            "make Images of them, or train in one process."
+        )
+    return data

@@ -1,0 +1,159 @@
+"""The processes that train together, and how they begin, agree and end."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeVar
+
+import torch
+import torch.distributed as dist
+
+from honshi.errors import HonshiError, RequestError, RunError
+
+T = TypeVar("T")
+
+# torchrun ends all processes as soon as one has ended: who has nothing to say gives way to who has.
+GIVE_WAY_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class World:
+    """The processes that train together, seen from one of them.
+
+    Attributes:
+        rank: which one this is, from 0; the first alone writes files and speaks.
+        size: how many there are.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def first(self) -> bool:
+        return self.rank == 0
+
+    def check(self, batch_size: int, device: torch.device) -> None:
+        """Whether so many processes can train like that.
+
+        Raises:
+            RequestError: there are fewer images in a mini-batch than processes, or fewer GPUs; or the device is
+                of a kind between which gradients do not travel.
+        """
+        if self.size == 1:
+            return
+        if batch_size < self.size:
+            raise RequestError(
+                f"A mini-batch of {batch_size} cannot be divided among {self.size} processes: "
+                f"choose --batch-size {self.size} or more; it is the size over all processes."
+            )
+        if device.type not in ("cpu", "cuda"):
+            raise RequestError(
+                f"Several processes train together on cpu or cuda, not on {device}: choose --device cpu."
+            )
+        if str(device) not in ("cpu", "cuda", f"cuda:{_local_rank()}"):
+            raise RequestError(f"Each process takes a GPU of its own: choose --device cuda rather than {device}.")
+        if device.type == "cuda" and _local_rank() >= torch.cuda.device_count():
+            raise RequestError(
+                f"There are more processes than the {torch.cuda.device_count()} GPUs of this machine: "
+                "choose a smaller --nproc-per-node, or --device cpu."
+            )
+
+    def share(self, count: int) -> slice:
+        """Which of ``count`` images are this process's. Shares differ by one image at most, the first are larger."""
+        each, more = divmod(count, self.size)
+        start = self.rank * each + min(self.rank, more)
+        return slice(start, start + each + (self.rank < more))
+
+    def total(self, *numbers: float) -> list[float]:
+        """Each number summed over all processes, in float64."""
+        return self._reduced(numbers, dist.ReduceOp.SUM)
+
+    def least(self, number: float) -> float:
+        """The smallest over all processes."""
+        return self._reduced((number,), dist.ReduceOp.MIN)[0]
+
+    def _reduced(self, numbers: tuple[float, ...], how: Any) -> list[float]:
+        values = torch.tensor(numbers, dtype=torch.float64)
+        if self.size > 1:
+            dist.all_reduce(values, how)
+        return [float(value) for value in values]
+
+    def from_first(self, value: T) -> T:
+        """What the first process has, on all of them."""
+        if self.size == 1:
+            return value
+        box = [value]
+        dist.broadcast_object_list(box, src=0)
+        return box[0]
+
+    @contextmanager
+    def agreed(self) -> Iterator[None]:
+        """A block that all processes get through, or none: the first that failed says why, the others leave.
+
+        Raises:
+            HonshiError: of this process, where it is the first that failed.
+            SystemExit: another failed; with its exit code.
+        """
+        if self.size == 1:
+            yield
+            return
+        failure: Exception | None = None
+        try:
+            yield
+        except Exception as error:
+            failure = error
+        codes: list[int] = [0] * self.size
+        code = 0 if failure is None else failure.exit_code if isinstance(failure, HonshiError) else 1
+        dist.all_gather_object(codes, code)
+        failed = [rank for rank, code in enumerate(codes) if code]
+        if failed and failed[0] == self.rank and failure is not None:
+            raise failure
+        if failed:
+            leave(codes[failed[0]])
+
+
+ALONE = World()
+
+
+def leave(code: int) -> NoReturn:
+    """End this process without a word: another one speaks for all."""
+    time.sleep(GIVE_WAY_SECONDS)
+    raise SystemExit(code)
+
+
+def launched() -> bool:
+    """Whether torchrun, or another launcher that sets the same variables, has started this process."""
+    return {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys()
+
+
+@contextmanager
+def joined() -> Iterator[World]:
+    """The processes of this launch, until the block ends; just this process where nothing launched it.
+
+    Gradients on GPUs travel by NCCL, all else by gloo.
+
+    Raises:
+        RunError: another process has ended, so nothing more can be done together.
+    """
+    if not launched():
+        yield ALONE
+        return
+    if torch.cuda.is_available():
+        torch.cuda.set_device(_local_rank() % torch.cuda.device_count())
+    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+    try:
+        yield World(dist.get_rank(), dist.get_world_size())
+    except RuntimeError as error:
+        if isinstance(error, dist.DistError) or "gloo" in str(error):
+            raise RunError("Another process of this training has ended, and this one cannot go on alone.") from error
+        raise
+    # After a failure there is nobody left to say goodbye to.
+    dist.destroy_process_group()
+
+
+def _local_rank() -> int:
+    return int(os.environ.get("LOCAL_RANK", "0"))
