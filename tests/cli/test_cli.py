@@ -9,7 +9,20 @@ from typing import Any
 
 import pytest
 
-COMMANDS = ("check", "train", "tune", "runs", "diagnose", "validate", "compare", "predict", "test", "ledger", "doctor")
+COMMANDS = (
+    "check",
+    "train",
+    "tune",
+    "runs",
+    "diagnose",
+    "validate",
+    "compare",
+    "predict",
+    "export",
+    "test",
+    "ledger",
+    "doctor",
+)
 # What would make help slow.
 HEAVY = ("torch", "numpy", "matplotlib", "PIL", "pydantic", "optuna", "sqlalchemy")
 
