@@ -43,6 +43,8 @@ def test_the_lecture_passes_with_its_table_of_layers(honshi: Callable[..., Any],
     assert finished.code == 0, finished.err
     assert "Nothing failed." in finished.out
     assert "layer1  Linear                 128     100,480" in finished.out
+    assert "gradient noise / signal" in finished.out
+    assert (tmp_path / "lr-range.png").stat().st_size > 5000
     assert not (tmp_path / "runs").exists()
 
 
@@ -100,3 +102,25 @@ def test_a_file_that_cannot_be_used_is_one_sentence(
     assert finished.code == code
     assert told in finished.err
     assert "Traceback" not in finished.err
+
+
+def test_apply_writes_the_suggestion_to_a_recipe_of_ones_own(honshi: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("# my first\n[optimizer]\nlr = 0.0001 # too small\n")
+
+    finished = honshi("check", "mine.toml", "--apply", "--json")
+
+    suggestion = finished.json["lr_range"]["suggestion"]
+    assert 0.01 < suggestion < 0.5
+    assert (tmp_path / "mine.toml").read_text() == f"# my first\n[optimizer]\nlr = {suggestion} # too small\n"
+
+
+def test_apply_leaves_a_built_in_recipe_and_a_file_of_its_name_alone(
+    honshi: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "lecture.toml").write_text("")
+
+    finished = honshi("check", "lecture", "--apply")
+
+    assert finished.code == 2
+    assert "honshi check lecture.toml --apply" in finished.err
+    assert (tmp_path / "lecture.toml").read_text() == ""

@@ -12,9 +12,12 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from honshi.checks.batch_sizes import BatchSize, check_batch_sizes, measure_batch_sizes
 from honshi.checks.data import check_data
+from honshi.checks.devices import check_device
 from honshi.checks.finding import Finding
 from honshi.checks.learning import check_one_batch, check_subset
+from honshi.checks.lr_range import check_lr_range, measure_lr_range
 from honshi.checks.modes import check_modes
 from honshi.checks.outputs import check_criterion, check_outputs
 from honshi.checks.parameters import check_parameters
@@ -96,9 +99,20 @@ def _check(
     findings.append(check_modes(subject, sample))
     findings.append(check_one_batch(subject, sample))
     if _failed(findings, "optimizer"):
-        return _stopped(findings, shapes, "subset of 100", "The optimizer has to hold the parameters first.")
-    findings.append(check_subset(subject, sample, batch_size))
-    return Report(tuple(findings), tuple(shapes.layers))
+        later = "subset of 100, learning rate and batch size"
+        return _stopped(findings, shapes, later, "The optimizer has to hold the parameters first.")
+    subset = check_subset(subject, sample, batch_size)
+    lr_range = measure_lr_range(subject, sample, batch_size)
+    findings += [subset, check_lr_range(lr_range, learnt=subset.level == "pass")]
+    batch_sizes: tuple[BatchSize, ...] = ()
+    if _failed(findings, "subset of 100"):
+        findings.append(Finding("batch size", "skip", "The training must not diverge first."))
+    else:
+        batch_sizes = measure_batch_sizes(subject, sample, batch_size)
+        findings.append(check_batch_sizes(batch_sizes, batch_size))
+    if subject.device.type != "cpu":
+        findings.append(check_device(subject, sample))
+    return Report(tuple(findings), tuple(shapes.layers), lr_range, batch_sizes)
 
 
 def _failed(findings: list[Finding], *checks: str) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from honshi.checks.batch_sizes import BatchSize
 from honshi.checks.finding import Finding
+from honshi.checks.lr_range import LRRange
 from honshi.models import Layer
 
 
@@ -16,10 +18,14 @@ class Report:
     Attributes:
         findings: in the order in which things were looked at.
         layers: each layer with its output shape, as far as the images came.
+        lr_range: the learning-rate range test; None where it could not be made.
+        batch_sizes: what each batch size costs and gives; empty where that could not be measured.
     """
 
     findings: tuple[Finding, ...]
     layers: tuple[Layer, ...] = ()
+    lr_range: LRRange | None = None
+    batch_sizes: tuple[BatchSize, ...] = ()
 
     @property
     def passed(self) -> bool:

@@ -56,11 +56,15 @@ class Sample:
         return self.inputs[:count], self.labels[:count]
 
     def batches(self, batch_size: int, steps: int, examples: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
-        """So many batches of the first ``examples``, in a new order each time that they are gone through."""
+        """So many whole batches of the first ``examples``, in a new order each time that they are gone through.
+
+        Where there are not enough examples for a batch, it is of all that there are.
+        """
         count = min(examples or len(self), len(self))
+        batch_size = min(batch_size, count)
         order = torch.empty(0, dtype=torch.int64)
         for _ in range(steps):
-            if not len(order):
+            if len(order) < batch_size:
                 order = torch.randperm(count)
             places = order[:batch_size].to(self.inputs.device)
             order = order[batch_size:]
@@ -78,13 +82,21 @@ def draw(data: object) -> Sample:
     if isinstance(data, Sealed):
         raise SealedError("check was given the test set")
     if isinstance(data, Images):
-        return _from_images(data)
-    if isinstance(data, DataLoader):
+        sample = _from_images(data)
+    elif isinstance(data, DataLoader):
         with _untouched(data):
-            return _from_loader(data)
-    if isinstance(data, Dataset):
-        return _from_dataset(data)
-    raise TypeError(
+            sample = _from_loader(data)
+    elif isinstance(data, Dataset):
+        sample = _from_dataset(data)
+    else:
+        raise _of_another_kind(data)
+    if len(sample) < 2:
+        raise DataError("There is one example alone, and nothing can be learnt from it.")
+    return sample
+
+
+def _of_another_kind(data: object) -> TypeError:
+    return TypeError(
         f"Data are honshi.Splits, honshi.Images, a torch Dataset or a DataLoader; this is a {type(data).__name__}."
     )
 

@@ -91,11 +91,14 @@ def check_shapes(model: nn.Module, sample: Sample) -> Shapes:
         _check_single(model, inputs),
         _check_rows(model, inputs),
     ]
+    training = trace_forward(model, inputs, training=True)
+    if training.error is not None:
+        findings.append(Finding("train mode", "fail", f"In train mode: {explain(training, training.error, inputs)}"))
     return Shapes(findings, trace.layers, k)
 
 
-def trace_forward(model: nn.Module, inputs: Tensor) -> Trace:
-    """Send a batch through a model in eval mode and note what each layer gets and gives."""
+def trace_forward(model: nn.Module, inputs: Tensor, training: bool = False) -> Trace:
+    """Send a batch through a model, in eval mode or in train mode, and note what each layer gets and gives."""
     trace = Trace()
 
     def enter(name: str) -> Any:
@@ -122,6 +125,7 @@ def trace_forward(model: nn.Module, inputs: Tensor) -> Trace:
             handles.append(layer.register_forward_hook(leave(name or "model")))
     try:
         with evaluating(model):
+            model.train(training)
             trace.output = model(inputs.clone())
     except Exception as error:
         trace.error = error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,12 +23,22 @@ STYLES = {"pass": "green", "warn": "yellow", "fail": "bold red", "skip": "dim"}
 @click.argument("recipe", default="lecture")
 @click.option("--model", metavar="FILE.PY:NAME", help="A model of your own: a class, a function or an nn.Module.")
 @click.option("--dataset", metavar="FILE.PY:NAME", help="Training data of your own: a Dataset or DataLoader.")
+@click.option("--apply", is_flag=True, help="Write the suggested learning rate to the recipe.")
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path),
+    default="lr-range.png",
+    show_default=True,
+    help="Where the picture of the learning-rate range test goes.",
+)
 @recipe_options
 @json_option
 def check(
     recipe: str,
     model: str | None,
     dataset: str | None,
+    apply: bool,
+    picture: Path,
     settings: tuple[str, ...],
     as_json: bool,
     **options: Any,
@@ -35,19 +46,34 @@ def check(
     """Look for the usual mistakes before a long training: data, shapes, gradients, modes, loss, learning.
 
     Each line is pass, warn or fail, and says why and what to do. The exit code is 1 if something failed.
+    --apply edits a recipe of your own; a built-in one is written to NAME.toml here.
 
     \b
     Examples
       honshi check
       honshi check cnn --data fashion-mnist
+      honshi check mine.toml --apply
       honshi check --model net.py:Net
       honshi check --model net.py:Net --dataset data.py:train_set
     """
     chosen = read_recipe(recipe, settings, options)
+    from honshi.checks.apply import apply_lr, recipe_file
+
+    written = recipe_file(recipe) if apply else None
     title, report = _look(chosen, model, dataset)
     screen = console(as_json)
     screen.print(title, soft_wrap=True)
     _print_report(screen, report)
+    if report.lr_range is not None:
+        report.lr_range.plot(picture)
+        screen.print(f"Learning-rate range test: {picture}", soft_wrap=True)
+    if written is not None:
+        suggestion = report.lr_range.suggestion if report.lr_range is not None else None
+        if suggestion is not None:
+            apply_lr(written, chosen, suggestion)
+            screen.print(f"{written} has the learning rate {suggestion:g} now.", soft_wrap=True)
+        else:
+            screen.print("There is no suggestion, so nothing was written to the recipe.", soft_wrap=True)
     if as_json:
         print_json(report.to_dict())
     if not report.passed:
@@ -118,6 +144,16 @@ def _print_report(screen: Console, report: Report) -> None:
             layers.add_row(layer.name, layer.kind, "×".join(map(str, layer.output)), f"{layer.parameters:,}")
         screen.print()
         screen.print(layers)
+    if report.batch_sizes:
+        sizes = Table(box=None, padding=(0, 2, 0, 0))
+        for column in ("batch size", "µs an image", "kept for backward", "gradient noise / signal"):
+            sizes.add_column(column, justify="right")
+        for row in report.batch_sizes:
+            sizes.add_row(
+                f"{row.batch_size:,}", f"{row.microseconds:.1f}", f"{row.megabytes:.2f} MB", f"{row.noise:.2f}"
+            )
+        screen.print()
+        screen.print(sizes)
     count = {level: sum(finding.level == level for finding in report.findings) for level in STYLES}
     outcome = "Nothing failed" if report.passed else f"{count['fail']} failed"
     warnings = f", {count['warn']} to look at" if count["warn"] else ""
