@@ -40,8 +40,8 @@ def train(
 ) -> None:
     """Train a model into a new run folder.
 
-    RECIPE is a built-in recipe (lecture, lecture-as-printed, lecture-table, mlp, cnn, fast99) or the path of
-    a .toml file.
+    RECIPE is a built-in recipe (lecture, lecture-as-printed, lecture-table, mlp, cnn, fast99,
+    fast995) or the path of a .toml file.
 
     \b
     Examples
