@@ -18,7 +18,7 @@ CORRECT = sorted((PROGRAMS / "correct").glob("*.py"))
 
 
 def run(path: Path, images: honshi.Images) -> tuple[ModuleType, honshi.Report]:
-    """Check what a program defines: its model, and where it has them its data, loss and optimizer."""
+    """Check what a program defines: its model, and where it has them its data, loss, optimizer and functions."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
@@ -34,13 +34,15 @@ def run(path: Path, images: honshi.Images) -> tuple[ModuleType, honshi.Report]:
             getattr(program, "data", images),
             criterion=getattr(program, "criterion", None),
             optimizer=make_optimizer(model),
+            train=getattr(program, "train", None),
+            evaluate=getattr(program, "evaluate", None),
         )
     return program, report
 
 
 @pytest.fixture(scope="module")
 def images(mnist: honshi.Splits) -> honshi.Images:
-    return mnist.train.subset(range(1000))
+    return mnist.train.subset(range(500))
 
 
 def test_there_are_enough_programs() -> None:
@@ -52,10 +54,9 @@ def test_there_are_enough_programs() -> None:
 def test_a_mistake_is_caught_and_named(path: Path, images: honshi.Images) -> None:
     program, report = run(path, images)
 
-    said = {finding.check: finding for finding in report.findings if finding.level in ("warn", "fail")}
-    assert program.CHECK in said, str(report)
-    sentence = said[program.CHECK].sentence
-    assert [word for word in program.TOLD if word not in sentence] == [], sentence
+    said = [finding.sentence for finding in report.findings if finding.level in ("warn", "fail")]
+    named = [finding.sentence for finding in report.findings if finding.check == program.CHECK]
+    assert any(all(word in sentence for word in program.TOLD) for sentence in named if sentence in said), str(report)
 
 
 @pytest.mark.parametrize("path", CORRECT, ids=lambda path: path.stem)

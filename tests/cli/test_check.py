@@ -25,12 +25,18 @@ class NoFlatten(Net):
     def forward(self, x):
         return self.fc2(torch.relu(self.fc1(x)))
 
-class Sized(Net):
-    def __init__(self, hidden):
-        super().__init__(hidden)
+def train(model, loader, criterion, optimizer, device):
+    print("training")
+    model.train()
+    for x, y in loader:
+        criterion(model(x), y).backward()
+        optimizer.step()
 
-def broken():
-    raise ValueError("no weights here")
+def evaluate(model, loader, criterion, device):
+    model.eval()
+    with torch.no_grad():
+        for x, y in loader:
+            model(x)
 
 data = torch.utils.data.TensorDataset(torch.randn(100, 784), torch.arange(100) % 10)
 number = 3
@@ -70,6 +76,19 @@ def test_a_model_that_does_not_fit_fails_with_exit_code_1(honshi: Callable[..., 
     assert "1 failed" in finished.out
 
 
+def test_functions_of_ones_own_are_checked_with_the_recipes_model(honshi: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(NET)
+
+    finished = honshi("check", "--train", "net.py:train", "--evaluate", "net.py:evaluate", "--json")
+
+    assert finished.code == 1
+    assert [(f["check"], f["level"]) for f in finished.json["findings"][-2:]] == [
+        ("training function", "fail"),
+        ("evaluation function", "pass"),
+    ]
+    assert "zero_grad() is missing" in finished.json["findings"][-2]["sentence"]
+
+
 def test_a_data_set_of_ones_own_is_checked_with_the_model(honshi: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(NET)
 
@@ -81,14 +100,10 @@ def test_a_data_set_of_ones_own_is_checked_with_the_model(honshi: Callable[..., 
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
-        (["--model", "net.py"], 2, "file.py:NAME"),
-        (["--model", "nett.py:Net"], 2, "nett.py"),
-        (["--model", "net.py:Nett"], 2, "Did you mean 'Net'"),
-        (["--model", "net.py:Sized"], 2, "def make(): return Sized(…)"),
         (["--model", "net.py:number"], 2, "not an nn.Module"),
-        (["--model", "net.py:broken"], 1, "net.py, line 24"),
         (["--model", "wrong.py:Net"], 1, "wrong.py, line 1"),
         (["--dataset", "net.py:data"], 2, "--model"),
+        (["--train", "net.py:number"], 2, "not a function"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_one_sentence(

@@ -2,8 +2,8 @@
 
 The data (`data`), the model's shapes (`shapes`), its parameters and gradients (`parameters`), its outputs and
 loss (`outputs`), its modes (`modes`), whether it learns (`learning`), its learning rate
-(`lr_range`), batch size (`batch_sizes`) and device (`devices`); `check` goes through them in order. `leaks`
-looks for validation images among the training images.
+(`lr_range`), batch size (`batch_sizes`) and device (`devices`), and the user's own loops (`functions`); `check` goes
+through them in order. `leaks` looks for validation images among the training images.
 """
 
 from honshi.checks.check import check

@@ -1,9 +1,9 @@
-"""The checks before a long training, in order: the data, then the model, then how it learns."""
+"""The checks before a long training, in order: the data, the model, how it learns, the user's own functions."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from honshi.checks.batch_sizes import BatchSize, check_batch_sizes, measure_batc
 from honshi.checks.data import check_data
 from honshi.checks.devices import check_device
 from honshi.checks.finding import Finding
+from honshi.checks.functions import check_evaluate_function, check_train_function
 from honshi.checks.learning import check_one_batch, check_subset
 from honshi.checks.lr_range import check_lr_range, measure_lr_range
 from honshi.checks.modes import check_modes
@@ -42,6 +43,8 @@ def check(
     *,
     criterion: Criterion | None = None,
     optimizer: Optimizer | None = None,
+    train: Callable[..., Any] | None = None,
+    evaluate: Callable[..., Any] | None = None,
     batch_size: int = 64,
     seed: int = 0,
 ) -> Report:
@@ -55,6 +58,8 @@ def check(
         splits: `Splits`, of which the training part is looked at; or training data as `honshi.fit` takes them.
         criterion: logits (b, k) and labels (b,) to their mean loss; cross-entropy where left out.
         optimizer: the one that will train the model; Adam with its defaults where left out.
+        train, evaluate: functions of your own, ``train(model, loader, criterion, optimizer, device)`` and
+            ``evaluate(model, loader, criterion, device)``; they are called with a few batches on copies.
         batch_size: images in a mini-batch of the training.
         seed: of the examples that are looked at.
 
@@ -62,9 +67,10 @@ def check(
         SealedError: splits is the sealed test set.
         TypeError: the data are of another kind.
         ModelError: the model cannot be copied.
+        RequestError: train or evaluate asks for arguments that are none of these.
     """
     with _random_state_kept(), seeded(seed, _device_of(model)):
-        return _check(model, splits, criterion, optimizer, batch_size)
+        return _check(model, splits, criterion, optimizer, train, evaluate, batch_size)
 
 
 def _check(
@@ -72,6 +78,8 @@ def _check(
     splits: Splits | Data,
     criterion: Criterion | None,
     optimizer: Optimizer | None,
+    train: Callable[..., Any] | None,
+    evaluate: Callable[..., Any] | None,
     batch_size: int,
 ) -> Report:
     try:
@@ -112,6 +120,10 @@ def _check(
         findings.append(check_batch_sizes(batch_sizes, batch_size))
     if subject.device.type != "cpu":
         findings.append(check_device(subject, sample))
+    if train is not None:
+        findings += check_train_function(train, subject, sample)
+    if evaluate is not None:
+        findings += check_evaluate_function(evaluate, subject, sample)
     return Report(tuple(findings), tuple(shapes.layers), lr_range, batch_sizes)
 
 

@@ -11,7 +11,10 @@ from honshi.cli.console import console, json_option, print_json
 from honshi.cli.options import read_recipe, recipe_options
 
 if TYPE_CHECKING:
+    import torch
     from rich.console import Console
+    from torch import nn
+    from torch.optim import Optimizer
 
     from honshi.checks import Report
     from honshi.recipe import Recipe
@@ -23,6 +26,8 @@ STYLES = {"pass": "green", "warn": "yellow", "fail": "bold red", "skip": "dim"}
 @click.argument("recipe", default="lecture")
 @click.option("--model", metavar="FILE.PY:NAME", help="A model of your own: a class, a function or an nn.Module.")
 @click.option("--dataset", metavar="FILE.PY:NAME", help="Training data of your own: a Dataset or DataLoader.")
+@click.option("--train", metavar="FILE.PY:NAME", help="train(model, loader, criterion, optimizer, device) of your own.")
+@click.option("--evaluate", metavar="FILE.PY:NAME", help="evaluate(model, loader, criterion, device) of your own.")
 @click.option("--apply", is_flag=True, help="Write the suggested learning rate to the recipe.")
 @click.option(
     "--picture",
@@ -37,6 +42,8 @@ def check(
     recipe: str,
     model: str | None,
     dataset: str | None,
+    train: str | None,
+    evaluate: str | None,
     apply: bool,
     picture: Path,
     settings: tuple[str, ...],
@@ -55,12 +62,13 @@ def check(
       honshi check mine.toml --apply
       honshi check --model net.py:Net
       honshi check --model net.py:Net --dataset data.py:train_set
+      honshi check --train mine.py:train --evaluate mine.py:evaluate
     """
     chosen = read_recipe(recipe, settings, options)
     from honshi.checks.apply import apply_lr, recipe_file
 
     written = recipe_file(recipe) if apply else None
-    title, report = _look(chosen, model, dataset)
+    title, report = _look(chosen, model, dataset, train, evaluate)
     screen = console(as_json)
     screen.print(title, soft_wrap=True)
     _print_report(screen, report)
@@ -80,49 +88,70 @@ def check(
         raise click.exceptions.Exit(1)
 
 
-def _look(recipe: Recipe, model_at: str | None, dataset_at: str | None) -> tuple[str, Report]:
+def _look(
+    recipe: Recipe, model_at: str | None, dataset_at: str | None, train_at: str | None, evaluate_at: str | None
+) -> tuple[str, Report]:
     """Build what a recipe asks for, with the user's own parts in place of its own, and check it."""
-    from torch import nn
-
-    from honshi import losses, optimizers
     from honshi.checks import check
-    from honshi.checks.program import load_object, make, talking_to_stderr
+    from honshi.checks.program import load_object, talking_to_stderr
     from honshi.errors import RequestError
-    from honshi.experiment import Experiment, load_splits
-    from honshi.runtime import pick_device, seeded
+    from honshi.experiment import Experiment
 
-    batch_size, seed = recipe.training.batch_size, recipe.training.seed
+    functions = [load_object(at) if at is not None else None for at in (train_at, evaluate_at)]
+    for at, function in zip((train_at, evaluate_at), functions, strict=True):
+        if at is not None and not callable(function):
+            raise RequestError(f"{at} is a {type(function).__name__} and not a function.")
+    data: Any
+    optimizer: Optimizer | None
     if model_at is None:
         if dataset_at is not None:
             raise RequestError("--dataset needs --model as well: a recipe builds its model for data of its own.")
         parts = Experiment.build(recipe)
+        model, data, criterion, device = parts.model, parts.splits, parts.criterion, parts.device
+        optimizer = parts.optimizer
+    else:
+        model, data, criterion, optimizer, device = _own_parts(recipe, model_at, dataset_at)
+    with talking_to_stderr():
         report = check(
-            parts.model,
-            parts.splits,
-            criterion=parts.criterion,
-            optimizer=parts.optimizer,
-            batch_size=batch_size,
-            seed=seed,
+            model,
+            data,
+            criterion=criterion,
+            optimizer=optimizer,
+            train=functions[0],
+            evaluate=functions[1],
+            batch_size=recipe.training.batch_size,
+            seed=recipe.training.seed,
         )
-        return f"recipe {recipe.name} on {recipe.data.source}, device {parts.device}", report
+    return f"{model_at or f'recipe {recipe.name}'} on {dataset_at or recipe.data.source}, device {device}", report
+
+
+def _own_parts(
+    recipe: Recipe, model_at: str, dataset_at: str | None
+) -> tuple[nn.Module, Any, nn.Module, Optimizer | None, torch.device]:
+    """The user's own model, with data, loss and optimizer as the recipe has them."""
+    from torch import nn
+
+    from honshi import losses, optimizers
+    from honshi.checks.program import load_object, make
+    from honshi.errors import RequestError
+    from honshi.experiment import load_splits
+    from honshi.runtime import pick_device, seeded
 
     device = pick_device(recipe.training.device)
-    with seeded(seed):
+    with seeded(recipe.training.seed):
         model = make(load_object(model_at), model_at)
     if not isinstance(model, nn.Module):
         raise RequestError(f"{model_at} is a {type(model).__name__} and not an nn.Module, or something that makes one.")
     model = model.to(device)
     if dataset_at is None:
-        data = load_splits(recipe)
+        data: Any = load_splits(recipe)
         criterion = losses.build(recipe.loss, data.train.class_counts()).to(device)
     else:
         data = make(load_object(dataset_at), dataset_at)
         criterion = losses.CrossEntropy(label_smoothing=recipe.loss.label_smoothing)
     # A model without parameters is told so by the checks.
     optimizer = optimizers.build(recipe.optimizer, model) if any(True for _ in model.parameters()) else None
-    with talking_to_stderr():
-        report = check(model, data, criterion=criterion, optimizer=optimizer, batch_size=batch_size, seed=seed)
-    return f"{model_at} on {dataset_at or recipe.data.source}, device {device}", report
+    return model, data, criterion, optimizer, device
 
 
 def _print_report(screen: Console, report: Report) -> None:
