@@ -14,7 +14,7 @@ help:
 	@echo "make test     set up, then format check, lint, types, import rules and all tests"
 	@echo "make check    the same without the tests"
 	@echo "make format   format the code"
-	@echo "make bench    set up the peers and time one epoch beside them"
+	@echo "make bench    set up the peers, measure what the README claims, and see that nothing got worse"
 	@echo "make clean    remove the environment and everything that was made"
 
 $(BIN)/python:
@@ -33,7 +33,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@touch $@
 
 $(VENV)/.installed-peers: $(VENV)/.installed
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[peers]'
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[peers,onnx]'
 	@touch $@
 
 train: $(VENV)/.installed
@@ -53,7 +53,8 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix
 
 bench: $(VENV)/.installed-peers
-	$(BIN)/python -m benchmarks.epoch
+	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.readme
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -10,7 +10,7 @@ import torch
 
 from honshi.runs.environment import device_name
 
-PACKAGES = ("honshi", "torch", "numpy", "jax", "keras", "lightning", "skorch", "scikit-learn")
+PACKAGES = ("honshi", "torch", "numpy", "jax", "keras", "lightning", "skorch", "scikit-learn", "onnxruntime", "optuna")
 
 
 def describe() -> dict[str, str]:

@@ -1,7 +1,7 @@
 """From the prompt to the prompt: `honshi train` and the lecture's script, each as a whole process.
 
     python -m benchmarks.whole_process
-    python -m benchmarks.whole_process --repetitions 1
+    python -m benchmarks.whole_process --repetitions 1 --json whole_process.json
 
 Both train the lecture's network for 10 epochs. honshi validates each epoch, writes every file of a run
 and draws the curves; the script scores the test set each epoch and prints a line. The division differs,
@@ -12,6 +12,7 @@ scores 10,000. The time of `honshi --help` is taken as well.
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import subprocess
 import sys
@@ -30,7 +31,9 @@ HELP_REPETITIONS = 9
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repetitions", type=int, default=3, help="trainings of each (default: 3)")
-    repetitions = parser.parse_args().repetitions
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the measurements to a file as well")
+    arguments = parser.parse_args()
+    repetitions = arguments.repetitions
     if repetitions < 1:
         parser.error("--repetitions is at least 1")
 
@@ -50,6 +53,15 @@ def main() -> None:
     print("honshi: 10 epochs of 54,000 images, 6,000 to validate, all files, curves drawn.")
     print("Script: 10 epochs of 60,000 images, 10,000 to score.")
     print(f"Trainings of each: {repetitions}, in turn; of --help: {HELP_REPETITIONS}.\n{machine.line()}")
+    if arguments.json:
+        timed = {"honshi": honshi, "lecture": script, "help": helps}
+        report = {
+            "machine": machine.describe(),
+            "seconds": {name: {"all": times, "median": statistics.median(times)} for name, times in timed.items()},
+            "ratio": ratio,
+        }
+        text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)
+        arguments.json.write_text(text + "\n", encoding="utf-8")
 
 
 def seconds(command: list[str]) -> float:

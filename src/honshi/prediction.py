@@ -71,7 +71,7 @@ def predict_pixels(model: nn.Module, pixels: Tensor) -> list[Prediction]:
         logits = [model(preprocessing.normalization(part.to(device))) for part in pixels.split(BATCH_SIZE)]
     predictions = []
     for row in (torch.cat(logits).double() / temperature).softmax(1).tolist():
-        best = max(range(len(row)), key=row.__getitem__)
+        best = row.index(max(row))
         probabilities = dict(zip(preprocessing.classes, row, strict=True))
         predictions.append(Prediction(preprocessing.classes[best], row[best], probabilities))
     return predictions
@@ -106,6 +106,8 @@ def prepare(image: Picture, preprocessing: Preprocessing, *, invert: bool = Fals
     Raises:
         ImageError, DataNotFoundError: it cannot be read.
     """
+    if isinstance(image, Tensor) and image.dtype == torch.uint8 and image.shape == preprocessing.shape and not invert:
+        return image  # it is what it shall become
     channels, height, width = preprocessing.shape
     picture = _open(image).convert("L" if channels == 1 else "RGB")
     if picture.size != (width, height):

@@ -16,7 +16,11 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     Each layer by itself, because a model may be in training mode with some of its layers frozen.
     """
     modes = [(module, module.training) for module in model.modules()]
-    model.eval()
+    # Where all are in eval mode already, as for one prediction after the other, there is nothing to change.
+    if not any(training for _, training in modes):
+        modes = []
+    else:
+        model.eval()
     try:
         with torch.no_grad():
             yield

@@ -1,0 +1,146 @@
+"""One image, and many: honshi beside plain PyTorch and ONNX Runtime, all in one process.
+
+    python -m benchmarks.prediction
+    python -m benchmarks.prediction --calls 200 --rounds 1 --json prediction.json
+
+All get uint8 pixels of MNIST and answer with the label and its probability. honshi is `honshi.predict` for one image
+and `honshi.prediction.predict_pixels` for 10,000, which name the label and give the probability of every class; plain
+PyTorch is what the lecture writes, in eval mode and without gradients, batches of 500; ONNX Runtime has what
+`honshi export` writes, batches of 500. They take turns, so many calls each. The weights are as they were drawn:
+they do not change what an answer takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+import torch
+from torch import Tensor, nn
+
+import honshi
+from benchmarks import machine
+from honshi.export import to_onnx
+from honshi.models import CNN, MLP
+from honshi.prediction import predict_pixels
+
+MODELS: dict[str, Callable[[], nn.Module]] = {"mlp": MLP, "cnn": CNN}
+NAMES = {"honshi": "honshi", "pytorch": "plain PyTorch", "onnxruntime": "ONNX Runtime"}
+MANY, BATCH = 10_000, 500
+# Threads may spin for some milliseconds before they sleep; the next one starts after that.
+SETTLE_SECONDS = 0.2
+WARM_UP = 20
+
+# The label and its probability, of each image.
+Answers = list[tuple[str, float]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--calls", type=int, default=500, help="single images of each in a round (default: 500)")
+    parser.add_argument("--rounds", type=int, default=5, help="how often all take their turn (default: 5)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the measurements to a file as well")
+    arguments = parser.parse_args()
+    if arguments.calls < 2 or arguments.rounds < 1:
+        parser.error("--calls is at least 2, and --rounds at least 1")
+
+    images = honshi.load("mnist").train.subset(range(MANY))
+    report: dict[str, Any] = {"machine": machine.describe(), "models": {}}
+    print(f"{'model':<6}{'':<15}  one image: p50 µs   p99 µs   images a second, {MANY:,} at once")
+    for model_name, build in MODELS.items():
+        torch.manual_seed(0)
+        model = build().eval()
+        model.preprocessing = images.preprocessing  # type: ignore[assignment]
+        found = measure(runtimes(model), images.pixels, arguments.calls, arguments.rounds)
+        report["models"][model_name] = found
+        for name, numbers in found.items():
+            print(
+                f"{model_name:<6}{NAMES[name]:<15}  {numbers['p50'] * 1e6:>17.1f}  {numbers['p99'] * 1e6:>7.1f}   "
+                f"{numbers['images_per_second']:>30,.0f}"
+            )
+    print(f"\nSingle images of each: {arguments.calls * arguments.rounds:,}, in turn.\n{machine.line()}")
+    if arguments.json:
+        text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)
+        arguments.json.write_text(text + "\n", encoding="utf-8")
+
+
+def runtimes(model: nn.Module) -> dict[str, tuple[Callable[[Tensor], Answers], Callable[[Tensor], Answers]]]:
+    """How each answers for one image, uint8 (1, 1, 28, 28), and for many, (n, 1, 28, 28)."""
+    digits = [str(digit) for digit in range(10)]
+    with tempfile.TemporaryDirectory() as folder:
+        to_onnx(model, Path(folder) / "model.onnx")
+        session = onnxruntime.InferenceSession((Path(folder) / "model.onnx").read_bytes())
+    mean, std = 0.1307, 0.3081
+
+    def honshi_one(pixels: Tensor) -> Answers:
+        prediction = honshi.predict(model, pixels[0])
+        return [(prediction.label, prediction.confidence)]
+
+    def honshi_many(pixels: Tensor) -> Answers:
+        return [(prediction.label, prediction.confidence) for prediction in predict_pixels(model, pixels)]
+
+    @torch.no_grad()
+    def pytorch(pixels: Tensor) -> Answers:
+        answers: Answers = []
+        for part in pixels.split(BATCH):
+            logits = model((part.float() / 255 - mean) / std)
+            confidences, labels = logits.softmax(1).max(1)
+            named = [digits[label] for label in labels.tolist()]
+            answers += zip(named, confidences.tolist(), strict=True)
+        return answers
+
+    def onnx(pixels: Tensor) -> Answers:
+        answers: Answers = []
+        for part in pixels.split(BATCH):
+            (probabilities,) = session.run(["probabilities"], {"images": part.numpy()})
+            named = [digits[label] for label in probabilities.argmax(1).tolist()]
+            answers += zip(named, probabilities.max(1).tolist(), strict=True)
+        return answers
+
+    return {"honshi": (honshi_one, honshi_many), "pytorch": (pytorch, pytorch), "onnxruntime": (onnx, onnx)}
+
+
+def measure(
+    answering: dict[str, tuple[Callable[[Tensor], Answers], Callable[[Tensor], Answers]]],
+    pixels: Tensor,
+    calls: int,
+    rounds: int,
+) -> dict[str, dict[str, float]]:
+    """Seconds of a single image at the median and at the 99th percentile, and images a second of many at once."""
+    singles = pixels.split(1)[:calls]
+    one: dict[str, list[float]] = {name: [] for name in answering}
+    many: dict[str, list[float]] = {name: [] for name in answering}
+    for _ in range(rounds):
+        for name, (single, batch) in answering.items():
+            time.sleep(SETTLE_SECONDS)
+            for image in singles[:WARM_UP]:
+                single(image)
+            for call in range(calls):
+                image = singles[call % len(singles)]
+                started = time.perf_counter()
+                single(image)
+                one[name].append(time.perf_counter() - started)
+            batch(pixels[: 2 * BATCH])
+            started = time.perf_counter()
+            answers = batch(pixels)
+            many[name].append(time.perf_counter() - started)
+            assert len(answers) == len(pixels)
+    return {
+        name: {
+            "p50": statistics.median(one[name]),
+            "p99": statistics.quantiles(one[name], n=100)[98],
+            "images_per_second": len(pixels) / statistics.median(many[name]),
+        }
+        for name in answering
+    }
+
+
+if __name__ == "__main__":
+    main()
