@@ -11,10 +11,12 @@ from honshi.tuning.space import with_space
 from honshi.tuning.study import Trial
 
 TRIALS = [
-    Trial(0, "complete", 0.97, 10, 1.0, {"optimizer.lr.sgd": 0.1, "optimizer.kind": "sgd"}, None),
-    Trial(1, "pruned", 0.91, 1, 0.1, {"optimizer.lr.adam": 0.001, "optimizer.kind": "adam"}, None),
-    Trial(2, "pruned", None, 0, 0.1, {"optimizer.lr.sgd": 1.0, "optimizer.kind": "sgd"}, "it diverged"),
-    Trial(3, "complete", 0.98, 10, 1.0, {"optimizer.lr.sgd": 0.2, "optimizer.kind": "sgd", "layers": 2}, None),
+    Trial(0, "complete", 0.97, 10, 1.0, {"optimizer.lr.sgd": 0.1, "optimizer.kind": "sgd"}, "here/1", None),
+    Trial(1, "pruned", 0.91, 1, 0.1, {"optimizer.lr.adam": 0.001, "optimizer.kind": "adam"}, "here/1", None),
+    Trial(2, "pruned", None, 0, 0.1, {"optimizer.lr.sgd": 1.0, "optimizer.kind": "sgd"}, "here/1", "it diverged"),
+    Trial(
+        3, "complete", 0.98, 10, 1.0, {"optimizer.lr.sgd": 0.2, "optimizer.kind": "sgd", "layers": 2}, "here/1", None
+    ),
 ]
 
 

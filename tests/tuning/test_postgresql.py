@@ -97,21 +97,41 @@ def stop_amid_a_trial(worker: subprocess.Popen[str], watch: Watch) -> FrozenTria
     """Hold a worker where it is, in the middle of a trial, which comes back."""
     until = time.monotonic() + 60
     while time.monotonic() < until:
+        if its_trial(worker, watch) is None:
+            assert worker.poll() is None, worker.communicate()[1]
+            continue
         worker.send_signal(signal.SIGSTOP)
-        before = {trial.number for trial in watch.trials if trial.state == TrialState.RUNNING}
-        time.sleep(1)  # longer than a trial of the other one
-        for trial in watch.trials:
-            if trial.number in before and trial.state == TrialState.RUNNING and trial.params:
-                return trial
+        time.sleep(0.2)  # what it has sent arrives
+        if (trial := its_trial(worker, watch)) is not None:
+            return trial
         worker.send_signal(signal.SIGCONT)
-        time.sleep(0.1)
     raise AssertionError("it was never amid a trial")
+
+
+def its_trial(worker: subprocess.Popen[str], watch: Watch) -> FrozenTrial | None:
+    """The trial that a worker is training."""
+    for trial in watch.trials:
+        of = trial.user_attrs.get("worker", "")
+        if trial.state == TrialState.RUNNING and trial.params and of.endswith(f"/{worker.pid}"):
+            return trial
+    return None
 
 
 def test_the_trial_of_a_killed_worker_is_done_by_the_other(
     database: str, watch: Watch, idx_folder: Path, tmp_path: Path
 ) -> None:
-    options: tuple[str, ...] = ("--data", f"idx:{idx_folder}", "--trials", "60", "--workers", "1", "--seeds", "2")
+    options: tuple[str, ...] = (
+        "--data",
+        f"idx:{idx_folder}",
+        "--epochs",
+        "4",
+        "--trials",
+        "40",
+        "--workers",
+        "1",
+        "--seeds",
+        "2",
+    )
     options = (*options, "--storage", database, "--heartbeat", "1", "--json")
     killed, other = (start(tmp_path, *options, "--out", name) for name in ("killed", "other"))
     until = time.monotonic() + 60
@@ -134,7 +154,7 @@ def test_the_trial_of_a_killed_worker_is_done_by_the_other(
     assert retried[0].params.items() >= lost.params.items()
     assert [after[trial.number] for trial in before] == before
     content = json.loads(out)
-    assert content["trials"]["complete"] + content["trials"]["pruned"] >= 60
+    assert content["trials"]["complete"] + content["trials"]["pruned"] >= 40
     assert content["trials"]["failed"] == 1
     assert not (tmp_path / "other" / "study.db").exists()
 

@@ -93,6 +93,6 @@ def test_a_password_is_kept_and_not_shown() -> None:
     assert "secret" not in shown(url)
 
 
-@pytest.mark.parametrize("trials", [[], [Trial(0, "waiting", None, 0, 0.0, {}, None)]])
+@pytest.mark.parametrize("trials", [[], [Trial(0, "waiting", None, 0, 0.0, {}, None, None)]])
 def test_without_a_score_there_is_no_best(trials: list[Any]) -> None:
     assert best_of_trials(trials) is None

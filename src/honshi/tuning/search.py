@@ -50,13 +50,13 @@ from honshi.runtime import pick_device
 from honshi.seeds import train_seeds
 from honshi.training import FitResult
 from honshi.training.distributed import launched
-from honshi.tuning.picture import draw
 from honshi.tuning.space import differences, parameters_of, suggest, with_space
 from honshi.tuning.study import (
     Place,
     Trial,
     best_of_trials,
     database_url,
+    file_url,
     first_line,
     importances,
     open_study,
@@ -147,8 +147,10 @@ class Search:
         else:
             folder = new_folder(f"{recipe.name}-tune", out)
             write_whole(folder / RECIPE, recipe.to_toml().encode())
+            if url is None:
+                (folder / STUDY).touch()  # an empty file is an empty database
         place = Place(
-            url=url or f"sqlite:///{(folder / STUDY).resolve()}",
+            url=url or file_url(folder / STUDY),
             name=study_name(recipe, splits.manifest.val_sha256),
             heartbeat=heartbeat,
         )
@@ -338,6 +340,8 @@ class Search:
             "tuned": after,
             "difference": self._compare(before, after),
         }
+        from honshi.tuning.picture import draw  # matplotlib is needed at the end alone
+
         draw(trials, importance, self.recipe, self.folder / "tune.png")
         return content
 
@@ -370,12 +374,11 @@ class Search:
         names = sorted({name for trial in trials for name in trial.parameters})
         content = io.StringIO()
         writer = csv.writer(content, lineterminator="\n")
-        writer.writerow(["trial", "state", "val_accuracy", "epochs", "seconds", *names, "problem"])
+        writer.writerow(["trial", "state", "val_accuracy", "epochs", "seconds", *names, "worker", "problem"])
         for trial in trials:
             values = [trial.parameters.get(name) for name in names]
-            writer.writerow(
-                [trial.number, trial.state, trial.accuracy, trial.epochs, trial.seconds, *values, trial.problem]
-            )
+            scored = [trial.number, trial.state, trial.accuracy, trial.epochs, trial.seconds]
+            writer.writerow([*scored, *values, trial.worker, trial.problem])
         write_whole(self.folder / "trials.csv", content.getvalue().encode())
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+from optuna.storages._heartbeat import BaseHeartbeat
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from honshi.errors import HonshiError, RequestError
@@ -63,6 +65,11 @@ def database_url(url: str) -> str:
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
     return parsed.render_as_string(hide_password=False)
+
+
+def file_url(path: Path) -> str:
+    """A database that is a file."""
+    return URL.create("sqlite", database=str(path.resolve())).render_as_string()
 
 
 def study_name(recipe: Recipe, val_sha256: str) -> str:
@@ -124,6 +131,18 @@ def open_study(place: Place, seed: int | None) -> Iterator[optuna.Study]:
         storage.engine.dispose()
 
 
+def expect_life(study: optuna.Study, numbers: Iterable[int]) -> None:
+    """Begin to wait for signs of life of these trials.
+
+    A worker that dies at once has given none, and only one that has given some can be found to have fallen
+    silent. So this gives the first in its stead.
+    """
+    storage = study._storage
+    assert isinstance(storage, BaseHeartbeat)
+    for number in numbers:
+        storage.record_heartbeat(storage.get_trial_id_from_study_id_trial_number(study._study_id, number))
+
+
 def try_lost_again(study: optuna.Study) -> None:
     """Put every trial that is said to be running back into the queue. Only for whoever has the study alone."""
     for trial in study.get_trials(states=(TrialState.RUNNING,)):
@@ -157,6 +176,7 @@ class Trial:
         epochs: looks at the validation set.
         seconds: from start to end.
         parameters: name in the study to value.
+        worker: the machine and the process that had it; None before one has.
         problem: why it could not go on, where it could not.
     """
 
@@ -166,6 +186,7 @@ class Trial:
     epochs: int
     seconds: float
     parameters: dict[str, Any]
+    worker: str | None
     problem: str | None
 
     @property
@@ -184,6 +205,7 @@ class Trial:
             epochs=len(reported),
             seconds=trial.duration.total_seconds() if trial.duration is not None else 0.0,
             parameters=dict(trial.params),
+            worker=trial.user_attrs.get("worker"),
             problem=trial.user_attrs.get("problem"),
         )
 

@@ -6,6 +6,8 @@ through the study.
 
 from __future__ import annotations
 
+import os
+import platform
 import time
 import warnings
 from collections.abc import Callable
@@ -22,6 +24,7 @@ from honshi.experiment import Experiment
 from honshi.recipe import Recipe
 from honshi.runs import looks
 from honshi.tuning.space import suggest
+from honshi.tuning.study import expect_life
 
 SECONDS_BETWEEN_LOOKS = 0.2
 
@@ -54,16 +57,20 @@ class Worker:
 
     def work(self) -> None:
         """Train trials. An interrupted or stopped one goes back to the queue and is begun anew."""
+        expected: set[int] = set()
         while not self.stopped():
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)
                 optuna.storages.fail_stale_trials(self.study)
-            states = [trial.state for trial in self.study.get_trials(deepcopy=False)]
-            finished = states.count(TrialState.COMPLETE) + states.count(TrialState.PRUNED)
+            states = {trial.number: trial.state for trial in self.study.get_trials(deepcopy=False)}
+            finished = sum(state in (TrialState.COMPLETE, TrialState.PRUNED) for state in states.values())
+            running = {number for number, state in states.items() if state == TrialState.RUNNING}
             if self.trials is not None and finished >= self.trials:
                 return
-            if self.trials is not None and finished + states.count(TrialState.RUNNING) >= self.trials:
+            if self.trials is not None and finished + len(running) >= self.trials:
                 # The last ones are with other workers. Should one of them die, its trial is done here.
+                expect_life(self.study, running - expected)
+                expected |= running
                 time.sleep(SECONDS_BETWEEN_LOOKS)
             else:
                 self.study.optimize(self._train, n_trials=1, catch=(StoppedError,))
@@ -72,6 +79,7 @@ class Worker:
     def _train(self, trial: optuna.Trial) -> float:
         """One trial: its accuracy on validation at the epoch that a run would keep."""
         rows: list[Row] = []
+        trial.set_user_attr("worker", f"{platform.node()}/{os.getpid()}")
 
         def on_step(step: int) -> None:
             if self.stopped():
