@@ -73,12 +73,21 @@ def test_a_built_in_recipe_is_a_point_of_its_default_space(name: str) -> None:
         {"model.hidden": [8]},
         {"model.hidden": []},
         {"model.dropout": 0.25},
-        {"augment.shift": 0.1},
         {"optimizer.weight_decay": 0.5},
     ],
 )
 def test_a_recipe_outside_of_the_space_is_no_point_of_it(changes: dict[str, Any]) -> None:
     assert parameters_of(with_space(Recipe.read("lecture").changed(changes))) is None
+
+
+def test_a_recipes_own_augmentation_is_the_strongest() -> None:
+    space = with_space(Recipe.read("lecture").changed({"augment.shift": 0.2, "augment.shear": 8.0}))
+
+    parameters = parameters_of(space)
+
+    assert parameters is not None
+    assert parameters["augment.strength"] == 1.0
+    assert {recipe.augment.shear for _, recipe in drawn(space, 40)} == {0.0, 2.0, 4.0, 6.0, 8.0}
 
 
 def test_a_space_of_ones_own_is_kept() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from optuna.trial import BaseTrial
 
 from honshi.ranges import Choices, Entry, Plain, Range, Sizes, Strength
-from honshi.recipe import MLPOptions, Recipe
+from honshi.recipe import CNNOptions, MLPOptions, Recipe
 
 # What hyperparameters are called in a study: keys of the recipe, with the kind, the number or the place of a
 # layer behind them where there are several.
@@ -36,11 +36,16 @@ def with_space(recipe: Recipe) -> Recipe:
     }
     # Decoupled from the gradient and multiplied by the rate, the decay of AdamW and Muon is larger by far.
     decay, decoupled = Choices(choices=(0.0, 1e-5, 1e-4, 1e-3)), Choices(choices=(0.0, 0.01, 0.02, 0.05, 0.1))
-    layers: dict[str, Entry] = (
-        {"model.hidden": Sizes(layers=(1, 3), low=32, high=512, log=True)}
-        if isinstance(recipe.model, MLPOptions)
-        else {"model.widths": Sizes(layers=(2, 3), low=8, high=64, log=True)}
-    )
+    match recipe.model:
+        case MLPOptions(hidden=hidden):
+            layers = {"model.hidden": Sizes(layers=(1, 3), low=32, high=max(512, *hidden, 0), log=True)}
+        case CNNOptions(widths=widths, residual=residual):
+            # Residual layers are given for each stage, so where there are some the number of stages stays.
+            stages = (len(widths), len(widths)) if residual else (2, 3)
+            layers = {"model.widths": Sizes(layers=stages, low=8, high=max(64, *widths), log=True)}
+    # The recipe's own augmentation is the strongest, if it has one.
+    bending = recipe.augment.model_dump(include={"shift", "rotate", "scale", "shear", "elastic"})
+    strength = {option: full for option, full in bending.items() if full}
     space: dict[str, Entry] = {
         "optimizer.kind": Choices(choices=kinds),
         "optimizer.lr": {kind: rates[kind] for kind in kinds},
@@ -48,7 +53,7 @@ def with_space(recipe: Recipe) -> Recipe:
         "training.batch_size": Choices(choices=(32, 64, 128, 256)),
         **layers,
         "model.dropout": Range(low=0.0, high=0.5, step=0.1),
-        "augment": Strength(strength={"shift": 0.1, "rotate": 10.0, "scale": 0.1}),
+        "augment": Strength(strength=strength or {"shift": 0.1, "rotate": 10.0, "scale": 0.1}),
     }
     return recipe.changed({"tune": {"space": space}})
 
