@@ -15,6 +15,7 @@ COMMANDS = (
     "tune",
     "runs",
     "diagnose",
+    "improve",
     "validate",
     "compare",
     "predict",

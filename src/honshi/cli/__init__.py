@@ -14,6 +14,7 @@ from honshi.cli.compare import compare
 from honshi.cli.diagnose import diagnose
 from honshi.cli.doctor import doctor
 from honshi.cli.export import export
+from honshi.cli.improve import improve
 from honshi.cli.ledger import ledger
 from honshi.cli.predict import predict
 from honshi.cli.runs import runs
@@ -45,7 +46,7 @@ def honshi() -> None:
     """
 
 
-for command in (check, train, tune, runs, diagnose, validate, compare, predict, export, test, ledger, doctor):
+for command in (check, train, tune, runs, diagnose, improve, validate, compare, predict, export, test, ledger, doctor):
     honshi.add_command(command)
 
 

@@ -27,9 +27,7 @@ def diagnose(run: str, as_json: bool) -> None:
 
     found = find(run)
     diagnosis = diagnose_run(found)
-    manifest = found.manifest
-    available = max(round(manifest.val_size / manifest.val_fraction) - manifest.val_size, manifest.train_size)
-    remedies = remedies_for(diagnosis.verdict, found.recipe, available)
+    remedies = remedies_for(diagnosis.verdict, found.recipe, found.available)
     recipe = found.path / "recipe.toml"
     picture = None
     if rows := found.history:
@@ -49,6 +47,7 @@ def diagnose(run: str, as_json: bool) -> None:
     screen.print("\nWhat to try, the largest gain to expect first; one at a time")
     for remedy in remedies:
         screen.print(f"  {remedy.name}: {remedy.why}\n    {remedy.command(recipe)}", soft_wrap=True)
+    screen.print(f"Or all of them, with their noise: honshi improve {found.path}", soft_wrap=True)
     if found.finished:
         screen.print(f"Then: honshi compare {found.path} latest   (better, or only luckier?)", soft_wrap=True)
     if as_json:

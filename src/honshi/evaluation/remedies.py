@@ -95,7 +95,11 @@ def _augmentation(recipe: Recipe, available: int) -> Remedy | None:
 def _convolution(recipe: Recipe, available: int) -> Remedy | None:
     if not isinstance(recipe.model, MLPOptions):
         return None
-    return Remedy("convolutional network", "it need not learn a shape anew for each place", {"model.kind": "cnn"})
+    return Remedy(
+        "convolutional network",
+        "it need not learn a shape anew for each place",
+        {"model.kind": "cnn", "model.stem": "stride"},
+    )
 
 
 def _dropout(recipe: Recipe, available: int) -> Remedy | None:
@@ -254,7 +258,7 @@ _ORDER: dict[Verdict, tuple[Make, ...]] = {
         _early_stopping,
         _smaller,
     ),
-    "still-learning": (_longer, _one_cycle, _convolution, _batch_norm, _adaptive, _augmentation, _higher_rate),
+    "still-learning": (_longer, _convolution, _batch_norm, _adaptive, _one_cycle, _higher_rate, _augmentation),
     "underfitting": (
         _convolution,
         _larger,

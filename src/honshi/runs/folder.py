@@ -9,6 +9,8 @@ model.safetensors  the weights
 model.json         what the weights mean; its presence says that the run is finished
 diverged.json      where and why it stopped; only where a loss was no number any more
 curves.png         the learning curves
+improved.toml      the recipe with the remedies that `honshi improve` kept; only where there are any
+improvement.json   every remedy that it tried
 diagnosis.png      the curves with the place that the verdict of `honshi diagnose` is about
 leaks.json         validation images that are training images too; only where there are any
 leaks.png          the same as pictures
@@ -20,6 +22,7 @@ import csv
 import io
 import itertools
 import json
+import math
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cached_property
@@ -120,6 +123,16 @@ class Run:
         if not rows:
             raise RunError(f"{self.path}: no epoch of this run is finished.")
         return best_row(rows) if self.recipe.training.restore_best else rows[-1]
+
+    @property
+    def available(self) -> int:
+        """Training images that there are, before the recipe took a subset; then, as far as the split tells."""
+        manifest = self.manifest
+        if self.recipe.data.subset is None:
+            return manifest.train_size
+        # The fraction was rounded to whole images: this is the least that it may have been.
+        least = math.ceil((manifest.val_size - 0.5) / manifest.val_fraction) - manifest.val_size
+        return max(least, manifest.train_size)
 
     @property
     def divergence(self) -> Divergence | None:
