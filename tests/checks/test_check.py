@@ -141,6 +141,33 @@ def test_the_recipes_raise_no_alarm(recipe: str, images: honshi.Images, mnist: h
     assert [finding for finding in report.findings if finding.level != "pass"] == []
 
 
+@pytest.mark.parametrize("changes", [{"tta.shift": 1}, {"model.members": 3}, {"optimizer.kind": "muon"}])
+def test_neither_do_the_remedies(changes: dict[str, object], images: honshi.Images, mnist: honshi.Splits) -> None:
+    parts = honshi.Experiment.build(honshi.Recipe.read("lecture").changed(changes), mnist)
+
+    report = honshi.check(parts.model, images, criterion=parts.criterion, optimizer=parts.optimizer)
+
+    assert [finding for finding in report.findings if finding.level != "pass"] == []
+
+
+def test_batch_norm_on_batches_of_one_image_is_told_before_training(images: honshi.Images) -> None:
+    report = honshi.check(honshi.models.MLP(hidden=(16,), batch_norm=True), images, batch_size=1)
+
+    assert findings_of(report)["train mode"] == "fail"
+    assert "a larger batch size" in next(f.sentence for f in report.findings if f.check == "train mode")
+
+
+def test_a_rate_with_which_nothing_is_learnt_is_told_to_be_too_large(images: honshi.Images) -> None:
+    torch.manual_seed(0)
+    model = honshi.models.MLP()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9)
+
+    report = honshi.check(model, images, optimizer=optimizer)
+
+    sentence = next(f.sentence for f in report.findings if f.check == "learning rate")
+    assert "is large" in sentence
+
+
 def test_a_report_is_a_line_for_each_finding(images: honshi.Images) -> None:
     report = honshi.check(honshi.models.MLP(hidden=(32,)), images)
 

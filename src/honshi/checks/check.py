@@ -89,7 +89,7 @@ def _check(
         return Report((Finding("data", "fail", str(error)), Finding(f"shapes, {LATER}", "skip", reason)))
     findings = check_data(sample)
     # On the CPU, where a label out of range is an error in words and not a device that must be started anew.
-    shapes = _shapes_of(model, optimizer, criterion, sample)
+    shapes = _shapes_of(model, optimizer, criterion, sample, batch_size)
     findings += shapes.findings
     if _failed(findings, "labels", "images"):
         return _stopped(findings, shapes, LATER, "The data have to be right first.")
@@ -136,10 +136,12 @@ def _stopped(findings: list[Finding], shapes: Shapes, later: str, reason: str) -
     return Report((*findings, Finding(later, "skip", reason)), tuple(shapes.layers))
 
 
-def _shapes_of(model: nn.Module, optimizer: Optimizer | None, criterion: Criterion | None, sample: Sample) -> Shapes:
+def _shapes_of(
+    model: nn.Module, optimizer: Optimizer | None, criterion: Criterion | None, sample: Sample, batch_size: int
+) -> Shapes:
     placeholder = optimizer or torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
     work = Subject(model, criterion or CrossEntropy(), placeholder).copy()
-    return check_shapes(work.model.cpu(), sample)
+    return check_shapes(work.model.cpu(), sample, batch_size)
 
 
 def _default_optimizer(model: nn.Module) -> Optimizer:

@@ -23,6 +23,8 @@ BURST = 3.0
 FALLEN = 0.97
 # A rate so many times below the suggestion trains, and takes its time.
 SLOW = 30
+# One that many times above it, with which nothing was learnt, is too large.
+FAST = 3
 
 
 @dataclass(frozen=True)
@@ -90,12 +92,13 @@ def check_lr_range(found: LRRange, learnt: bool) -> Finding:
             level,
             f"The range test suggests none: the loss did not fall within {STEPS} steps from {LOWEST:g} to {HIGHEST:g}.",
         )
-    if not learnt and found.bursts_at is not None and lr >= found.bursts_at:
+    if not learnt and lr >= min(found.bursts_at or math.inf, FAST * suggestion):
         return Finding(
             "learning rate",
             level,
-            f"The learning rate {lr:g} is large, in the range test the loss bursts from {found.bursts_at:.1g} on: "
-            f"try {suggestion:g}.",
+            f"The learning rate {lr:g} is large, the loss falls best about {suggestion:g}"
+            + (f" and bursts from {found.bursts_at:.1g} on" if found.bursts_at is not None else "")
+            + f": try {suggestion:g}.",
         )
     if not learnt and lr < suggestion / SLOW:
         return Finding(

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from honshi.checks.finding import Finding
 from honshi.checks.sample import Sample
 from honshi.checks.subject import Subject
+from honshi.models import TTA, Ensemble
 
 BATCH = 64
 
@@ -44,14 +45,19 @@ def check_modes(subject: Subject, sample: Sample) -> Finding:
                 "There are dropout layers, and in train mode nothing is dropped: does forward() call them?",
             )
     differ = not _same(evaluated, trained)
-    if differ and not random and not norms:
+    composed = [layer for layer in model.modules() if isinstance(layer, (Ensemble, TTA))]
+    if differ and not random and not norms and not composed:
         return Finding(
             "modes",
             "warn",
             "Train and eval mode give different answers without dropout or batch norm: what in "
             "forward() asks for self.training?",
         )
-    kinds = [name for name, present in (("dropout", random), ("batch norm", norms)) if present]
+    kinds = [
+        name
+        for name, present in (("dropout", random), ("batch norm", norms), ("composed answers", composed))
+        if present
+    ]
     if kinds:
         return Finding("modes", "pass", f"Train and eval mode differ by {' and '.join(kinds)} alone, as they should.")
     return Finding("modes", "pass", "Train and eval mode give the same answers; there is no dropout or batch norm.")

@@ -63,12 +63,13 @@ class Trace:
     error: Exception | None = None
 
 
-def check_shapes(model: nn.Module, sample: Sample) -> Shapes:
-    """Send a batch, a single image and a part of the batch through a model, in eval mode.
+def check_shapes(model: nn.Module, sample: Sample, batch_size: int) -> Shapes:
+    """Send a batch, a single image and a part of the batch through a model in eval mode, then a batch in train mode.
 
     Args:
         model: is changed by nothing but what its own forward pass does.
         sample: on the model's device.
+        batch_size: of the training.
     """
     inputs, _ = sample.first(PROBE)
     trace = trace_forward(model, inputs)
@@ -91,9 +92,10 @@ def check_shapes(model: nn.Module, sample: Sample) -> Shapes:
         _check_single(model, inputs),
         _check_rows(model, inputs),
     ]
-    training = trace_forward(model, inputs, training=True)
+    trained = inputs[:batch_size]
+    training = trace_forward(model, trained, training=True)
     if training.error is not None:
-        findings.append(Finding("train mode", "fail", f"In train mode: {explain(training, training.error, inputs)}"))
+        findings.append(Finding("train mode", "fail", f"In train mode {explain(training, training.error, trained)}"))
     return Shapes(findings, trace.layers, k)
 
 
@@ -208,6 +210,10 @@ def _refusal(layer: nn.Module, name: str, got: Tensor, trace: Trace, inputs: Ten
             return _conv(layer, name, got, shown)
         case nn.BatchNorm1d() | nn.BatchNorm2d():
             flat = isinstance(layer, nn.BatchNorm1d)
+            if len(got) == 1 and layer.training:
+                return (
+                    f"got {shown}: one image has nothing to be normalised by; a larger batch size, or drop_last=True."
+                )
             if flat and got.dim() == 4:
                 return f"got {shown}, images still: use nn.BatchNorm2d({got.shape[1]})."
             if not flat and got.dim() == 2:

@@ -57,9 +57,10 @@ def peak_lr(optimizer: Optimizer) -> float:
 
 def set_lr(optimizer: Optimizer, lr: float) -> None:
     """Give an optimizer another learning rate; where it has several, they keep their proportions."""
-    peak = peak_lr(optimizer)
-    for group in optimizer.param_groups:
-        wanted = lr * float(group.get("initial_lr", group["lr"])) / peak
+    # All before any is set, because groups may share one tensor.
+    rates = [float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups]
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        wanted = lr * rate / rates[0]
         if isinstance(group["lr"], Tensor):
             group["lr"].fill_(wanted)
         else:
