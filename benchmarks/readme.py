@@ -94,14 +94,15 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str, str, str]]:
                 "; ".join(_digits(ours["images_per_second"] / other["images_per_second"]) for other in others.values()),
             ),
         ]
-    if "scaling" in found:
-        processes = found["scaling"]["processes"]
+    for size, numbers in found.get("scaling", {"batch_sizes": {}})["batch_sizes"].items():
+        processes = numbers["processes"]
         rows.append(
             (
-                "an epoch of `cnn` by two processes of one thread (`python -m benchmarks.scaling`)",
+                f"an epoch of `cnn` in batches of {size} by two processes of one thread "
+                "(`python -m benchmarks.scaling`)",
                 f"{processes['2']['median']:.2f} s",
                 f"by one {processes['1']['median']:.2f} s",
-                _digits(found["scaling"]["speedup"]),
+                _digits(numbers["speedup"]),
             )
         )
     if "tuning" in found:
