@@ -201,7 +201,15 @@ def test_the_sidecar_says_what_the_weights_mean(trained: CNN, path: Path) -> Non
 
     described = sidecar(path)
 
-    assert described["architecture"] == {"kind": "cnn", "channels": 1, "widths": [4, 8], "classes": 10, "dropout": 0.1}
+    assert described["architecture"] == {
+        "kind": "cnn",
+        "channels": 1,
+        "widths": [4, 8],
+        "classes": 10,
+        "residual": [],
+        "stem": "pool",
+        "dropout": 0.1,
+    }
     assert described["classes"] == list("0123456789")
     assert described["input_shape"] == [1, 28, 28]
     assert described["normalization"] == {"mean": [0.5], "std": [0.5]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Iterator
@@ -144,14 +145,24 @@ def joined() -> Iterator[World]:
         return
     if torch.cuda.is_available():
         torch.cuda.set_device(_local_rank() % torch.cuda.device_count())
-    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+    store, rank, size = next(dist.rendezvous("env://"))  # type: ignore[attr-defined]
+    if os.environ.get("GROUP_WORLD_SIZE") == "1":
+        # A torchrun of one machine keeps its store when it starts the processes again, and with it the addresses
+        # of those that are gone. On several machines the counts need not agree: see docs/distributed.md.
+        start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+        store = dist.PrefixStore(f"start {start}", store)  # type: ignore[attr-defined]
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size)
     try:
         yield World(dist.get_rank(), dist.get_world_size())
     except RuntimeError as error:
         if isinstance(error, dist.DistError) or "gloo" in str(error):
             raise RunError("Another process of this training has ended, and this one cannot go on alone.") from error
         raise
-    # After a failure there is nobody left to say goodbye to.
+    # After a failure there is nobody left to say goodbye to. Otherwise nobody leaves while another still talks,
+    # and what holds on to the group, as DDP does, goes first, so that its threads end here and not at exit.
+    gc.collect()
+    dist.barrier()
     dist.destroy_process_group()
 
 
