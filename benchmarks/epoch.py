@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import math
 import statistics
 import subprocess
@@ -23,6 +22,7 @@ from typing import Any
 
 from benchmarks import machine
 from benchmarks.peers import LIMITS, PEERS
+from honshi.files import write_json
 
 ROOT = Path(__file__).parents[1]
 # Below it after two epochs or more, or a peer has not trained what the others train.
@@ -84,8 +84,7 @@ def main() -> int:
         print(f"{PEERS[name]} is left out: {module} is not installed (pip install 'honshi[peers]').")
     print(f"\nTimed epochs of each: {arguments.repetitions}, in turn, after one to warm up.\n{machine.line()}")
     if arguments.json:
-        text = json.dumps(report(peers, left_out), indent=2, ensure_ascii=False, allow_nan=False)
-        arguments.json.write_text(text + "\n", encoding="utf-8")
+        write_json(arguments.json, report(peers, left_out))
 
     failed = [peer for peer in peers if not peer.learnt]
     for peer in failed:

@@ -11,7 +11,6 @@ leaves with code 0. What a recipe reaches there, and in how many seconds: `pytho
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import subprocess
 import sys
@@ -21,12 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
-from benchmarks import machine, mnist
-from benchmarks.lecture_script import Net
-from benchmarks.peers import BATCH_SIZE, LEARNING_RATE
+from benchmarks import machine
+from benchmarks.peers import plain_pytorch
 from benchmarks.peers.honshi import parts
+from honshi.files import write_json
 from honshi.training.captured import captured_epochs
 from honshi.training.epoch import train_epoch
 
@@ -76,15 +74,14 @@ def main() -> int:
     print(machine.line())
     if arguments.json:
         found: dict[str, Any] = {"device": device, "machine": machine.describe(), "warm": warm, "cold": cold}
-        arguments.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        write_json(arguments.json, found)
     return 0
 
 
 def prepare(name: str) -> Callable[[], object]:
     """What trains one epoch of the lecture's recipe on all 60,000 images, which lie on the device."""
-    torch.manual_seed(0)
     if name == "plain":
-        return plain()
+        return plain_pytorch.prepare("cuda")
     model, criterion, optimizer, batches = parts("cuda")
     if name == "readable":
         return lambda: train_epoch(model, criterion, optimizer, batches)
@@ -92,27 +89,6 @@ def prepare(name: str) -> Callable[[], object]:
     if epochs is None:
         raise RuntimeError("fit() would not capture the steps of the lecture's recipe")
     return epochs.train_epoch
-
-
-def plain() -> Callable[[], object]:
-    """The usual loop: float inputs on the device, a batch is an indexing of them, the loss is read each step."""
-    pixels, targets = mnist.training_set()
-    inputs, labels = torch.from_numpy(mnist.normalized(pixels)).cuda(), torch.from_numpy(targets).cuda()
-    model = Net().cuda()
-    criterion = nn.CrossEntropyLoss()
-    optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
-
-    def epoch() -> float:
-        loss_sum = 0.0
-        for places in torch.randperm(len(labels), device="cuda").split(BATCH_SIZE):
-            optimizer.zero_grad()
-            loss = criterion(model(inputs[places]), labels[places])
-            loss.backward()
-            optimizer.step()
-            loss_sum += loss.item() * len(places)
-        return loss_sum / len(labels)
-
-    return epoch
 
 
 def timed(epoch: Callable[[], object]) -> float:

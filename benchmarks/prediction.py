@@ -13,7 +13,6 @@ they do not change what an answer takes.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import tempfile
 import time
@@ -28,6 +27,7 @@ from torch import Tensor, nn
 import honshi
 from benchmarks import machine
 from honshi.export import to_onnx
+from honshi.files import write_json
 from honshi.models import CNN, MLP
 from honshi.prediction import predict_pixels
 
@@ -67,8 +67,7 @@ def main() -> None:
             )
     print(f"\nSingle images of each: {arguments.calls * arguments.rounds:,}, in turn.\n{machine.line()}")
     if arguments.json:
-        text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)
-        arguments.json.write_text(text + "\n", encoding="utf-8")
+        write_json(arguments.json, report)
 
 
 def runtimes(model: nn.Module) -> dict[str, tuple[Callable[[Tensor], Answers], Callable[[Tensor], Answers]]]:

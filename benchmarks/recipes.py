@@ -12,7 +12,6 @@ recipe, whose every seed counts.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import tempfile
@@ -25,6 +24,7 @@ import torch
 import honshi
 from benchmarks import machine
 from honshi.experiment import Experiment, load_splits
+from honshi.files import write_json
 from honshi.recipe import Recipe
 from honshi.runs import Run
 from honshi.seeds import Spread
@@ -51,7 +51,7 @@ def main() -> None:
         found = measure(recipe, range(arguments.seeds), Path(folder), exam=arguments.exam)
     print(text(found))
     if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        write_json(arguments.json, found)
 
 
 def measure(recipe: Recipe, seeds: Sequence[int], folder: Path, *, exam: bool) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from benchmarks.machine import line
 from honshi.data import Splits
 from honshi.errors import NonFiniteLossError
 from honshi.evaluation.comparison import compare_recipes
-from honshi.evaluation.evaluate import infer
+from honshi.evaluation.evaluate import right_answers
 from honshi.evaluation.remedies import all_remedies
 from honshi.experiment import Experiment, load_splits
 from honshi.files import write_whole
@@ -87,8 +87,7 @@ def right(recipe: Recipe, splits: Splits, seeds: int) -> Tensor:
         except NonFiniteLossError:
             rows.append(torch.zeros(len(splits.val), dtype=torch.bool))
             continue
-        logits, labels = infer(experiment.model, splits.val)
-        rows.append((logits.argmax(1) == labels).cpu())
+        rows.append(right_answers(experiment.model, splits.val))
     return torch.stack(rows)
 
 

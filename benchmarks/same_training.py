@@ -13,7 +13,6 @@ means differ, that of Kolmogorov and Smirnov whether the distributions do.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 from collections.abc import Callable
 from functools import partial
@@ -31,6 +30,7 @@ from benchmarks.lecture_script import Net
 from honshi import losses, models, optimizers
 from honshi.data import Splits
 from honshi.data.batches import Batches
+from honshi.files import write_json
 from honshi.recipe import Recipe
 from honshi.runtime import seeded
 from honshi.training.compiled import compiled_epochs
@@ -70,7 +70,7 @@ def main() -> None:
     print(f"\n{arguments.seeds} seeds, {arguments.epochs} epochs; p: beside plain PyTorch.\n{machine.line()}")
     if arguments.json:
         content: dict[str, Any] = {"epochs": arguments.epochs, "accuracies": found, "machine": machine.describe()}
-        arguments.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        write_json(arguments.json, content)
 
 
 def train_ours(recipe: Recipe, splits: Splits, epochs: int, seed: int, *, compiled: bool) -> nn.Module:

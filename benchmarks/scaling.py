@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
+from honshi.files import write_json
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
 # Below this the second process is not worth its core.
@@ -92,8 +93,7 @@ def main() -> None:
     timed = arguments.repetitions * (arguments.epochs - 1)
     print(f"Timed epochs of each: {timed}, one thread a process, the trainings in turn.\n{machine.line()}")
     if arguments.json:
-        text = json.dumps(report(teams), indent=2, ensure_ascii=False, allow_nan=False)
-        arguments.json.write_text(text + "\n", encoding="utf-8")
+        write_json(arguments.json, report(teams))
 
 
 def recipe(epochs: int, batch_size: int, subset: int | None) -> list[str]:

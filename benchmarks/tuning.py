@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks import machine
+from honshi.files import write_json
 
 ROOT = Path(__file__).parents[1]
 
@@ -72,7 +73,7 @@ def main() -> None:
             "plain": [asdict(searched) for searched in plain],
             "ratio": ratio,
         }
-        arguments.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        write_json(arguments.json, content)
 
 
 def search_with_honshi(minutes: float, seed: int) -> Searched:

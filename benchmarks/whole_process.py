@@ -12,7 +12,6 @@ scores 10,000. The time of `honshi --help` is taken as well.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import time
 from pathlib import Path
 
 from benchmarks import machine
+from honshi.files import write_json
 
 ROOT = Path(__file__).parents[1]
 HONSHI = [sys.executable, "-m", "honshi"]
@@ -60,8 +60,7 @@ def main() -> None:
             "seconds": {name: {"all": times, "median": statistics.median(times)} for name, times in timed.items()},
             "ratio": ratio,
         }
-        text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)
-        arguments.json.write_text(text + "\n", encoding="utf-8")
+        write_json(arguments.json, report)
 
 
 def seconds(command: list[str]) -> float:

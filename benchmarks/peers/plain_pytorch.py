@@ -12,17 +12,17 @@ from benchmarks.lecture_script import Net
 from benchmarks.peers import BATCH_SIZE, LEARNING_RATE
 
 
-def prepare() -> Callable[[], float]:
+def prepare(device: str = "cpu") -> Callable[[], float]:
     torch.manual_seed(0)
     pixels, targets = mnist.training_set()
-    inputs, labels = torch.from_numpy(mnist.normalized(pixels)), torch.from_numpy(targets)
-    model = Net()
+    inputs, labels = torch.from_numpy(mnist.normalized(pixels)).to(device), torch.from_numpy(targets).to(device)
+    model = Net().to(device)
     criterion = nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
 
     def epoch() -> float:
         loss_sum = 0.0
-        for places in torch.randperm(len(labels)).split(BATCH_SIZE):
+        for places in torch.randperm(len(labels), device=device).split(BATCH_SIZE):
             optimizer.zero_grad()
             loss = criterion(model(inputs[places]), labels[places])
             loss.backward()

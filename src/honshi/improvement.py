@@ -22,7 +22,7 @@ from honshi.data import Splits
 from honshi.errors import HonshiError, NonFiniteLossError, RequestError
 from honshi.evaluation.comparison import RecipeComparison, compare_recipes
 from honshi.evaluation.diagnosis import Diagnosis, Divergence, Verdict
-from honshi.evaluation.evaluate import infer
+from honshi.evaluation.evaluate import right_answers
 from honshi.evaluation.history import Row
 from honshi.evaluation.reference import nearest_neighbour
 from honshi.evaluation.remedies import Remedy, all_remedies
@@ -275,9 +275,8 @@ class _Cycle:
         right = torch.zeros(len(self.splits.val), dtype=torch.bool)
         gap = None
         if divergence is None and diagnosis.evidence is not None:
-            logits, labels = infer(experiment.model, self.splits.val)
+            right = right_answers(experiment.model, self.splits.val)
             self.look("trial")
-            right = (logits.argmax(1) == labels).cpu()
             gap = diagnosis.evidence.train_accuracy - float(right.double().mean())
         return _Trained(right, gap, diagnosis, time.monotonic() - started)
 

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 import torch
+from torch import nn
 
 from honshi.errors import RequestError
 
@@ -33,6 +34,12 @@ def pick_device(name: str = "auto") -> torch.device:
             "Use --device auto, or see `honshi doctor`."
         )
     return device
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Where a model's parameters are; the CPU where it has none."""
+    parameter = next(model.parameters(), None)
+    return parameter.device if parameter is not None else torch.device("cpu")
 
 
 def available_devices() -> list[str]:

@@ -31,7 +31,7 @@ from honshi.data.batches import Data
 from honshi.errors import DataError
 from honshi.evaluation.evaluate import Criterion
 from honshi.losses import CrossEntropy
-from honshi.runtime import seeded
+from honshi.runtime import device_of, seeded
 
 # What comes after the shapes, for the one line that says why it was left out.
 LATER = "loss, parameters, outputs, modes and learning"
@@ -69,7 +69,7 @@ def check(
         ModelError: the model cannot be copied.
         RequestError: train or evaluate asks for arguments that are none of these.
     """
-    with _random_state_kept(), seeded(seed, _device_of(model)):
+    with _random_state_kept(), seeded(seed, device_of(model)):
         return _check(model, splits, criterion, optimizer, train, evaluate, batch_size)
 
 
@@ -148,11 +148,6 @@ def _default_optimizer(model: nn.Module) -> Optimizer:
     parameters: list[Any] = list(model.parameters())
     # A model without parameters is told so by the checks, and not by the optimizer.
     return torch.optim.Adam(parameters or [torch.zeros(1, requires_grad=True)])
-
-
-def _device_of(model: nn.Module) -> torch.device:
-    parameter = next(model.parameters(), None)
-    return parameter.device if parameter is not None else torch.device("cpu")
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from honshi.checks.finding import Finding
 from honshi.checks.sample import Sample
+from honshi.data.batches import class_numbers
 
 # A class with so many times fewer images than the largest is hardly seen in training.
 IMBALANCE = 10
@@ -61,8 +62,7 @@ def check_labels(sample: Sample) -> Finding:
 
 def check_balance(sample: Sample) -> Finding:
     """How many images each class has."""
-    numbers = sample.all_labels if sample.all_labels.dim() == 1 else sample.all_labels.argmax(1)
-    counts = torch.bincount(numbers, minlength=sample.classes or 0)
+    counts = torch.bincount(class_numbers(sample.all_labels), minlength=sample.classes or 0)
     most, least = int(counts.argmax()), int(counts.argmin())
     empty = [str(label) for label in range(len(counts)) if counts[label] == 0]
     if len(counts) - len(empty) == 1:

@@ -11,6 +11,7 @@ from torch import Tensor
 from honshi.checks.finding import Finding
 from honshi.checks.sample import Sample
 from honshi.checks.subject import Subject, peak_lr, set_lr, without_dropout
+from honshi.data.batches import class_numbers
 
 BATCH = 64
 SUBSET = 100
@@ -93,8 +94,7 @@ def _course(subject: Subject, batches: Iterator[tuple[Tensor, Tensor]]) -> _Cour
             course.first = course.loss
         if not math.isfinite(course.loss):
             break
-        numbers = labels if labels.dim() == 1 else labels.argmax(1)
-        recent = [*recent[-3:], float((logits.argmax(1) == numbers).float().mean())]
+        recent = [*recent[-3:], float((logits.argmax(1) == class_numbers(labels)).float().mean())]
         course.accuracy = sum(recent) / len(recent)
         if len(recent) == 4 and course.accuracy >= LEARNT:
             course.learnt = True

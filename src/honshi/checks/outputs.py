@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from honshi.checks.finding import Finding
 from honshi.checks.sample import Sample
 from honshi.checks.subject import Subject
+from honshi.data.batches import class_numbers
 from honshi.evaluation.evaluate import Criterion
 from honshi.models.modes import evaluating, full_precision
 
@@ -143,8 +144,7 @@ def _check_first_loss(criterion: Criterion, logits: Tensor, labels: Tensor) -> F
     # Equal answers for all classes are also their logarithms: right for logits and for log-probabilities.
     guessing = float(criterion(torch.full_like(logits, -math.log(k)), labels))
     loss = float(criterion(logits, labels))
-    numbers = labels if labels.dim() == 1 else labels.argmax(1)
-    accuracy = float((logits.argmax(1) == numbers).float().mean())
+    accuracy = float((logits.argmax(1) == class_numbers(labels)).float().mean())
     shown = f"The first loss is {loss:.3f}; guessing among {k} classes gives {guessing:.3f}"
     if abs(guessing - math.log(k)) < 0.01:
         shown += f" = ln({k})"

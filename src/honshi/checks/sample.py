@@ -103,10 +103,8 @@ def _of_another_kind(data: object) -> TypeError:
 
 def _from_images(images: Images) -> Sample:
     chosen = images.subset(torch.randperm(len(images))[:IMAGES])
-    flat = images.pixels.flatten(1)
-    constant = int((flat.amin(1) == flat.amax(1)).sum())
     inputs = chosen.normalization(chosen.pixels)
-    return Sample(inputs, chosen.labels, images.labels, constant, len(images.classes))
+    return Sample(inputs, chosen.labels, images.labels, _constant(images.pixels), len(images.classes))
 
 
 def _from_dataset(dataset: Dataset[Any]) -> Sample:
@@ -176,9 +174,13 @@ def _raw(inputs: Tensor, labels: Any, classes: int | None) -> Sample:
             f"A label is a {type(labels[0]).__name__}, {labels[0]!r}; cross-entropy wants the number of the class: "
             "keep a list of the names and use names.index(name)."
         )
+    return Sample(inputs, labels, labels, _constant(inputs), classes)
+
+
+def _constant(inputs: Tensor) -> int:
+    """How many examples have the same value everywhere."""
     flat = inputs.flatten(1)
-    constant = int((flat.amin(1) == flat.amax(1)).sum())
-    return Sample(inputs, labels, labels, constant, classes)
+    return int((flat.amin(1) == flat.amax(1)).sum())
 
 
 def _classes_of(dataset: object) -> int | None:

@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from honshi.errors import ModelError
 from honshi.evaluation.evaluate import Criterion
+from honshi.runtime import device_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +46,7 @@ class Subject:
     @property
     def device(self) -> torch.device:
         """Where the parameters are."""
-        parameter = next(self.model.parameters(), None)
-        return parameter.device if parameter is not None else torch.device("cpu")
+        return device_of(self.model)
 
 
 def peak_lr(optimizer: Optimizer) -> float:

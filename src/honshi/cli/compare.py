@@ -20,7 +20,7 @@ def compare(first: str, second: str, as_json: bool) -> None:
     """
     from honshi.errors import RequestError
     from honshi.evaluation.comparison import compare as compare_answers
-    from honshi.evaluation.evaluate import infer
+    from honshi.evaluation.evaluate import right_answers
     from honshi.evaluation.intervals import wilson
     from honshi.experiment import open_finished
     from honshi.runs import looks
@@ -33,8 +33,7 @@ def compare(first: str, second: str, as_json: bool) -> None:
         )
     right = []
     for run, model, splits in ((run_a, model_a, splits_a), (run_b, model_b, splits_b)):
-        logits, labels = infer(model, splits.val)
-        right.append(logits.argmax(1) == labels)
+        right.append(right_answers(model, splits.val))
         looks.note(splits.manifest.val_sha256, "compare", run.name)
     result = compare_answers(*right)
     accuracies = [float(answers.double().mean()) for answers in right]

@@ -19,6 +19,7 @@ from honshi.evaluation.intervals import wilson
 from honshi.evaluation.metrics import ClassScore, confusion_matrix, per_class
 from honshi.losses import CrossEntropy
 from honshi.models.modes import evaluating, full_precision
+from honshi.runtime import device_of
 
 Criterion = Callable[[Tensor, Tensor], Tensor]
 
@@ -59,8 +60,7 @@ def infer(model: nn.Module, data: Data, batch_size: int = BATCH_SIZE) -> tuple[T
         SealedError: the data are the sealed test set.
         ModelError: there are no images.
     """
-    parameter = next(model.parameters(), None)
-    device = parameter.device if parameter is not None else torch.device("cpu")
+    device = device_of(model)
     with evaluating(model):
         outputs = [
             (full_precision(model(inputs)), labels) for inputs, labels in make_batches(data, batch_size, device=device)
@@ -69,6 +69,16 @@ def infer(model: nn.Module, data: Data, batch_size: int = BATCH_SIZE) -> tuple[T
         raise ModelError("There are no images to evaluate.")
     logits, labels = zip(*outputs, strict=True)
     return torch.cat(logits), torch.cat(labels)
+
+
+def right_answers(model: nn.Module, data: Data) -> Tensor:
+    """Whether each answer is right, bool (n,) on the CPU.
+
+    Raises:
+        SealedError, ModelError: as `infer`.
+    """
+    logits, labels = infer(model, data)
+    return (logits.argmax(1) == labels).cpu()
 
 
 def loss_and_accuracy(model: nn.Module, data: Data, criterion: Criterion) -> tuple[float, float]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from honshi.models.modes import evaluating
+from honshi.runtime import device_of
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,10 @@ def layer_table(model: nn.Module, shape: tuple[int, ...]) -> list[Layer]:
     handles = [
         layer.register_forward_hook(note(name)) for name, layer in model.named_modules() if not any(layer.children())
     ]
-    parameter = next(model.parameters(), None)
-    device = parameter.device if parameter is not None else torch.device("cpu")
     try:
         # In eval mode, because batch norm in training mode refuses a single image and would learn from it.
         with evaluating(model):
-            model(torch.zeros(1, *shape, device=device))
+            model(torch.zeros(1, *shape, device=device_of(model)))
     finally:
         for handle in handles:
             handle.remove()

@@ -29,6 +29,7 @@ from honshi.evaluation.evaluate import Criterion
 from honshi.models.architecture import is_ours
 from honshi.models.modes import full_precision
 from honshi.training.averaging import Averaging
+from honshi.training.tally import Tally
 
 # Passes before the capture, in which libraries choose their kernels and take their memory.
 WARM_UP = 3
@@ -86,12 +87,7 @@ class CapturedEpochs:
         self.averaging = averaging
         self.reduced = reduced
         device = batches.pixels.device
-        # Sums of the epoch: loss and right answers over its images; and over its steps how many there were
-        # until the loss was no longer finite.
-        self.loss_sum = torch.zeros((), dtype=torch.float64, device=device)
-        self.right = torch.zeros((), dtype=torch.int64, device=device)
-        self.finite_steps = torch.zeros((), dtype=torch.int64, device=device)
-        self.finite = torch.ones((), dtype=torch.bool, device=device)
+        self.tally = Tally(device)
         # The graph, and where it finds inputs and labels of its mini-batch.
         self.captured: tuple[torch.cuda.CUDAGraph, Tensor, Tensor] | None = None
 
@@ -99,9 +95,7 @@ class CapturedEpochs:
         """As `honshi.training.epoch.train_epoch`; a loss that is not finite is noticed at the end of the epoch."""
         self.model.train()
         lr = float(self.optimizer.param_groups[0]["lr"])
-        for tensor in (self.loss_sum, self.right, self.finite_steps):
-            tensor.zero_()
-        self.finite.fill_(True)
+        self.tally.reset()
         for number, (inputs, labels) in enumerate(self.batches, start=1):
             if self.captured is None:
                 self.captured = self._capture(inputs.clone(), labels.clone())
@@ -119,12 +113,12 @@ class CapturedEpochs:
             if on_step is not None:
                 on_step(number)
         # The first wait for the device in this epoch.
-        if not bool(self.finite):
-            step = int(self.finite_steps) + 1
+        if not bool(self.tally.finite):
+            step = int(self.tally.finite_steps) + 1
             where = f"loss became infinite or not a number at epoch {epoch}, step {step}"
             raise NonFiniteLossError(where, epoch, step, lr)
         count = len(self.batches.labels)
-        return float(self.loss_sum) / count, int(self.right) / count
+        return float(self.tally.loss_sum) / count, int(self.tally.right) / count
 
     def _step(self, inputs: Tensor, labels: Tensor) -> None:
         """One step of the readable loop, without a look at its result."""
@@ -137,13 +131,7 @@ class CapturedEpochs:
         if self.clip_grad_norm is not None:
             clip_grad_norm_(self.model.parameters(), self.clip_grad_norm)
         self.optimizer.step()
-
-        with torch.no_grad():
-            solutions = labels if labels.dim() == 1 else labels.argmax(1)
-            self.loss_sum += loss.detach() * len(labels)
-            self.right += (logits.argmax(1) == solutions).sum()
-            self.finite &= loss.isfinite()
-            self.finite_steps += self.finite
+        self.tally.note(loss, logits, labels)
 
     def _capture(self, inputs: Tensor, labels: Tensor) -> tuple[torch.cuda.CUDAGraph, Tensor, Tensor]:
         """The step on these very tensors as a graph; model, optimizer and random state are as before."""
@@ -160,9 +148,7 @@ class CapturedEpochs:
         with torch.cuda.graph(graph):
             self._step(inputs, labels)
         before.restore()
-        for tensor in (self.loss_sum, self.right, self.finite_steps):
-            tensor.zero_()
-        self.finite.fill_(True)
+        self.tally.reset()
         torch.cuda.set_rng_state(random, device)
         return graph, inputs, labels
 

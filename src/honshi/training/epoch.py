@@ -16,7 +16,7 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from honshi.data.batches import Batch
+from honshi.data.batches import Batch, class_numbers
 from honshi.errors import ModelError, NonFiniteLossError
 from honshi.evaluation.evaluate import Criterion
 from honshi.models.modes import full_precision
@@ -87,7 +87,7 @@ def train_epoch(
         count += len(labels)
         # Compared with the labels after the epoch: one operation a step instead of three.
         answers.append(logits.argmax(1))
-        solutions.append(labels if labels.dim() == 1 else labels.argmax(1))
+        solutions.append(class_numbers(labels))
         if on_step is not None:
             on_step(step)
     if not count:

@@ -39,7 +39,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from honshi.data import Splits
 from honshi.errors import HonshiError, RecipeError, RequestError, RunError
 from honshi.evaluation.comparison import compare
-from honshi.evaluation.evaluate import infer
+from honshi.evaluation.evaluate import right_answers
 from honshi.evaluation.optimism import best_of
 from honshi.experiment import Experiment, load_splits
 from honshi.files import write_json, write_whole
@@ -365,8 +365,7 @@ class Search:
         right = []
         for path in (before["runs"][0], after["runs"][0]):
             run = Run(Path(path))
-            logits, labels = infer(run.model(), self.splits.val)
-            right.append(logits.argmax(1) == labels)
+            right.append(right_answers(run.model(), self.splits.val))
             looks.note(self.splits.manifest.val_sha256, "compare", run.name)
         return compare(*right).to_dict()
 

@@ -1,20 +1,19 @@
-"""From a recipe's search space to the recipe of a trial, and back."""
+"""From a recipe's search space to the recipe of a trial, and back.
+
+In a study hyperparameters are called by the keys of the recipe, with the kind, the number or the place of a layer
+behind them where there are several.
+"""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from typing import Any
 
 from optuna.trial import BaseTrial
 
 from honshi.ranges import Choices, Entry, Plain, Range, Sizes, Strength
 from honshi.recipe import CNNOptions, MLPOptions, Recipe
-
-# What hyperparameters are called in a study: keys of the recipe, with the kind, the number or the place of a
-# layer behind them where there are several.
-Parameters = Mapping[str, Any]
 
 
 def with_space(recipe: Recipe) -> Recipe:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grad_norm_
@@ -22,6 +21,7 @@ from honshi.evaluation.evaluate import Criterion
 from honshi.models.modes import full_precision
 from honshi.training.averaging import Averaging
 from honshi.training.distributed.shares import SharedBatches
+from honshi.training.tally import Tally
 
 
 class SharedEpochs:
@@ -62,11 +62,7 @@ class SharedEpochs:
         """
         self.replica.train()
         lr = float(self.optimizer.param_groups[0]["lr"])
-        device = self.batches.pixels.device
-        loss_sum = torch.zeros((), dtype=torch.float64, device=device)
-        right = torch.zeros((), dtype=torch.int64, device=device)
-        finite_steps = torch.zeros((), dtype=torch.int64, device=device)
-        finite = torch.ones((), dtype=torch.bool, device=device)
+        tally = Tally(self.batches.pixels.device)
         step = 0
         for step, (inputs, labels) in enumerate(self.batches, start=1):
             with self.reduced or nullcontext():
@@ -83,20 +79,14 @@ class SharedEpochs:
                 self.schedule.step()
             if self.averaging is not None:
                 self.averaging.note_step()
-
-            with torch.no_grad():
-                solutions = labels if labels.dim() == 1 else labels.argmax(1)
-                loss_sum += loss.detach() * len(labels)
-                right += (logits.argmax(1) == solutions).sum()
-                finite &= loss.isfinite()
-                finite_steps += finite
+            tally.note(loss, logits, labels)
             if on_step is not None:
                 on_step(step)
         if not step:
             raise ModelError("There are no images to train on.")
-        loss_total, right_total = self.world.total(float(loss_sum), float(right))
+        loss_total, right_total = self.world.total(float(tally.loss_sum), float(tally.right))
         if not math.isfinite(loss_total):
-            bad = int(self.world.least(float(finite_steps))) + 1
+            bad = int(self.world.least(float(tally.finite_steps))) + 1
             raise NonFiniteLossError(
                 f"loss became infinite or not a number at epoch {epoch}, step {bad}", epoch, bad, lr
             )
