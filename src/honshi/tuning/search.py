@@ -264,14 +264,15 @@ class Search:
                 left = min(left, max(trials - finished, 0) / rate)
             on_progress(Progress(now, best, trials, left if math.isfinite(left) else None))
 
-        with self._helpers(workers - 1, trials), _threads(1 if workers > 1 else torch.get_num_threads()):
+        threads = 1 if workers > 1 else torch.get_num_threads()
+        with _interruption() as interrupted, self._helpers(workers - 1, trials), _threads(threads):
             Worker(
                 study=study,
                 recipe=self.recipe,
                 splits=self.splits,
                 run=self.folder.name,
                 trials=trials,
-                stopped=lambda: time.monotonic() >= end,
+                stopped=lambda: interrupted() or time.monotonic() >= end,
                 noticed=noticed,
             ).work()
 
@@ -391,6 +392,30 @@ def read_recipe(folder: Path) -> Recipe:
         return Recipe.read(str(folder / RECIPE))
     except RecipeError as error:
         raise RunError(str(error)) from error
+
+
+@contextmanager
+def _interruption() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed in the block, for whoever can stop there; at its end it interrupts after all.
+
+    In the middle of a write it would leave the study locked, for this process too. A second one strikes at once.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False  # signals go to the main thread alone
+        return
+    pressed = threading.Event()
+
+    def note(*_: object) -> None:
+        pressed.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield pressed.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed.is_set():
+        raise KeyboardInterrupt
 
 
 @contextmanager

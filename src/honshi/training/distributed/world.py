@@ -155,15 +155,15 @@ def joined() -> Iterator[World]:
     dist.init_process_group(backend, store=store, rank=rank, world_size=size)
     try:
         yield World(dist.get_rank(), dist.get_world_size())
+        dist.barrier()  # nobody leaves while another still talks
     except RuntimeError as error:
         if isinstance(error, dist.DistError) or "gloo" in str(error):
             raise RunError("Another process of this training has ended, and this one cannot go on alone.") from error
         raise
-    # After a failure there is nobody left to say goodbye to. Otherwise nobody leaves while another still talks,
-    # and what holds on to the group, as DDP does, goes first, so that its threads end here and not at exit.
-    gc.collect()
-    dist.barrier()
-    dist.destroy_process_group()
+    finally:
+        # What holds on to the group, as DDP does, goes first, so that its threads end here and not at exit.
+        gc.collect()
+        dist.destroy_process_group()
 
 
 def _local_rank() -> int:
