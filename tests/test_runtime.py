@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -69,3 +73,29 @@ class TestSeeded:
         with pytest.raises(RuntimeError, match="broken off"), seeded(7, device):
             raise RuntimeError("broken off")
         assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's malloc is told to keep memory")
+def test_a_large_tensor_takes_the_memory_that_another_one_left() -> None:
+    # In a process of its own, because malloc is told once and for all.
+    script = """
+import resource, torch
+from honshi.runtime import keep_freed_memory
+
+def pages_touched_anew():
+    for _ in range(20):
+        torch.ones(10_000_000)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        torch.ones(10_000_000)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+print(pages_touched_anew())
+keep_freed_memory()
+print(pages_touched_anew())
+"""
+    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    before, after = map(int, finished.stdout.split())
+
+    assert before > 20
+    assert after < before / 20

@@ -26,7 +26,7 @@ from honshi.data.sealed import Sealed
 from honshi.errors import NonFiniteLossError, SealedError
 from honshi.evaluation.evaluate import Criterion
 from honshi.evaluation.history import Row, best_row
-from honshi.runtime import seeded
+from honshi.runtime import keep_freed_memory, seeded
 from honshi.training import state
 from honshi.training.averaging import Averaging
 from honshi.training.captured import captured_epochs
@@ -139,6 +139,8 @@ def fit(
         raise ValueError(f"patience is at least 1, or None, not {patience}")
     device = next(model.parameters()).device
     world.check(batch_size, device)
+    if device.type == "cpu":
+        keep_freed_memory()
     if isinstance(train, Images):
         # What predict() has to do to a picture before this model may see it.
         model.preprocessing = train.preprocessing  # type: ignore[assignment]

@@ -74,3 +74,20 @@ def test_all_processes_name_the_same_step_at_which_the_loss_broke(results: Any) 
 
 def test_the_process_that_failed_says_why_and_the_others_leave_with_its_code(results: Any) -> None:
     assert results["disagreed"] == ["SystemExit 2", "RequestError no"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only on Linux a process is kept to its cores")
+class TestSettled:
+    def test_each_process_has_cores_of_its_own(self, results: Any) -> None:
+        available = results["settled"]["available"]
+        first, second = (process["cores"] for process in results["settled"]["processes"])
+
+        if len(available) >= 2:
+            assert sorted(first + second) == available
+        else:
+            assert first == second == available
+
+    def test_the_thread_that_looks_for_messages_leaves_the_core_to_the_computation(self, results: Any) -> None:
+        for process in results["settled"]["processes"]:
+            assert process["threads"]
+            assert set(process["threads"]) == {os.SCHED_BATCH}

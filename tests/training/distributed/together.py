@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -38,6 +39,8 @@ def images(count: int, seed: int) -> Images:
 
 # 5 mini-batches of 20 and one of a single image, of which the second of two processes gets nothing.
 TRAIN, VAL = images(101, 0), images(31, 1)
+# Before the processes have joined.
+AVAILABLE = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
 
 
 def trained(model: nn.Module, world: World, lr: float = 0.02, **options: Any) -> FitResult:
@@ -95,6 +98,18 @@ def disagreed(world: World) -> list[str]:
     return said
 
 
+def settled(world: World) -> dict[str, Any]:
+    """On which cores each process computes, and how gloo's own threads are scheduled."""
+    threads = [path for path in Path("/proc/self/task").glob("*") if "gloo_tcp_loop" in (path / "comm").read_text()]
+    found = {
+        "cores": sorted(os.sched_getaffinity(0)),
+        "threads": [os.sched_getscheduler(int(path.name)) for path in threads],
+    }
+    gathered: list[dict[str, Any]] = [{}] * world.size
+    dist.all_gather_object(gathered, found)
+    return {"available": AVAILABLE, "processes": gathered}
+
+
 def normalised(world: World) -> dict[str, float]:
     """How far batch norm over shares is from batch norm over the whole, forward and backward."""
     apart = {}
@@ -146,6 +161,7 @@ def main() -> None:
             "ensemble": compared(world, lambda: Ensemble([CNN(1, (4,), 4) for _ in range(3)])),
             "bfloat16": compared(world, lambda: CNN(1, (4, 8), 4), precision=lambda: "bfloat16"),
             "normalised": normalised(world),
+            "settled": settled(world) if sys.platform == "linux" else None,
             "diverged": diverged(world),
             "disagreed": disagreed(world),
         }

@@ -11,13 +11,12 @@ from functools import partial
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from honshi.models import Ensemble
-from honshi.training.distributed.world import World
+from honshi.training.distributed.world import World, add_up
 
 
 @contextmanager
@@ -77,7 +76,7 @@ def _moments(inputs: Tensor) -> tuple[Tensor, Tensor, int]:
         # In float64, in which the difference of large sums is still exact enough.
         mean, variance = mean.double(), variance.double()
         sums = torch.cat([mean * count, (variance + mean**2) * count, sums.new_tensor([count])])
-    dist.all_reduce(sums)
+    add_up(sums)
     total = int(sums[-1])
     mean, square = (sums[:-1] / max(total, 1)).view(2, channels)
     return mean.float(), (square - mean**2).clamp(min=0).float(), total
@@ -102,19 +101,20 @@ class _Normalise(torch.autograd.Function):
         (gradient,) = gradients
         inputs, weight, mean, variance = ctx.saved_tensors
         if len(inputs):
-            # Of fixed moments: for the inputs as if each went its own way, and the sums over the images that
-            # are at once the gradients of weight and bias.
-            own, to_weight, to_bias = torch.ops.aten.native_batch_norm_backward(
-                gradient, inputs, weight, mean, variance, None, None, False, ctx.eps, [True, True, True]
+            # Of fixed moments, so these are the sums over the images of this process alone.
+            _, to_weight, to_bias = torch.ops.aten.native_batch_norm_backward(
+                gradient, inputs, weight, mean, variance, None, None, False, ctx.eps, [False, True, True]
             )
         else:
-            own, to_weight, to_bias = torch.zeros_like(inputs), torch.zeros_like(weight), torch.zeros_like(weight)
+            to_weight, to_bias = torch.zeros_like(weight), torch.zeros_like(weight)
         sums = torch.stack([to_weight, to_bias])
-        dist.all_reduce(sums)
-        # Through the moments: each input moves the mean and the variance of all.
+        add_up(sums)
+        # Each input moves its own output, and through the mean and the variance those of all.
         scale = (variance + ctx.eps).rsqrt()
-        slope = weight * scale * scale * sums[0] / max(ctx.count, 1)
-        offset = weight * scale * sums[1] / max(ctx.count, 1) - slope * mean
+        own = weight * scale
+        slope = own * scale * sums[0] / max(ctx.count, 1)
+        offset = own * sums[1] / max(ctx.count, 1) - slope * mean
         shape = (1, -1) + (1,) * (inputs.dim() - 2)
-        through = inputs * slope.view(shape).to(inputs.dtype) + offset.view(shape).to(inputs.dtype)
-        return own - through, to_weight, to_bias, None, None, None, None
+        own, slope, offset = (factor.to(inputs.dtype).view(shape) for factor in (own, slope, offset))
+        to_inputs = torch.addcmul(-offset, inputs, slope, value=-1).addcmul_(gradient, own)
+        return to_inputs, to_weight, to_bias, None, None, None, None
