@@ -57,13 +57,14 @@ def main() -> None:
 def measure(recipe: Recipe, seeds: Sequence[int], folder: Path, *, exam: bool) -> dict[str, Any]:
     """Train every seed, then score every one."""
     splits = load_splits(recipe)
-    models, seconds, validation, steps = [], [], [], 0
+    models, seconds, whole, validation, steps = [], [], [], [], 0
     for seed in seeds:
         experiment = Experiment.build(recipe.changed({"training.seed": seed}), splits)
         run = Run.create(experiment.recipe, folder / f"seed-{seed}")
         result = experiment.train(run)
         models.append(experiment.model)
         seconds.append(result.seconds["train"])
+        whole.append(sum(result.seconds.values()))
         validation.append(result.history[-1].val_accuracy)
         steps = experiment.steps_per_epoch * len(result.history)
         print(f"seed {seed}: {seconds[-1]:.2f} s, validation {validation[-1]:.2%}", flush=True)
@@ -75,6 +76,7 @@ def measure(recipe: Recipe, seeds: Sequence[int], folder: Path, *, exam: bool) -
         "images": len(splits.train),
         "threads": torch.get_num_threads(),
         "train_seconds": {"first": seconds[0], "median": statistics.median(seconds), **vars(Spread.of(seconds))},
+        "seconds_with_validation": {"median": statistics.median(whole), **vars(Spread.of(whole))},
         "validation": vars(Spread.of(validation)),
         "machine": machine.describe(),
     }
@@ -86,12 +88,13 @@ def measure(recipe: Recipe, seeds: Sequence[int], folder: Path, *, exam: bool) -
 
 def text(found: dict[str, Any]) -> str:
     """The numbers for people."""
-    seconds = found["train_seconds"]
+    seconds, whole = found["train_seconds"], found["seconds_with_validation"]
     lines = [
         f"recipe {found['recipe']} on {found['data']}: {found['steps']:,} steps over {found['images']:,} images, "
         f"{found['seeds']} seeds, {found['threads']} threads",
         f"training    median {seconds['median']:.2f} s, from {seconds['lowest']:.2f} to {seconds['highest']:.2f}; "
-        f"the first, before everything was warm, {seconds['first']:.2f}",
+        f"the first, before everything was warm, {seconds['first']:.2f}; with validation after each epoch "
+        f"median {whole['median']:.2f} s, at most {whole['highest']:.2f}",
     ]
     for part in ("validation", "test"):
         if part in found:

@@ -9,6 +9,7 @@ from torch import nn
 from honshi import models
 from honshi.errors import RecipeError
 from honshi.models import CNN, layer_table
+from honshi.models.cnn import GlobalAveragePool
 from honshi.recipe import CNNOptions, Recipe
 
 
@@ -119,3 +120,9 @@ def test_a_recipe_builds_it_for_the_channels_of_the_images() -> None:
         "stem": "stride",
         "dropout": 0.1,
     }
+
+
+def test_the_mean_over_the_image_is_that_of_torch() -> None:
+    features = torch.randn(3, 4, 5, 7)
+
+    torch.testing.assert_close(GlobalAveragePool()(features), nn.AdaptiveAvgPool2d(1)(features).flatten(1))

@@ -21,7 +21,7 @@ def test_the_table_of_a_stage_names_its_layers_and_their_shapes() -> None:
         Layer("stages.stage1.1", "MaxPool2d", (8, 3, 5), 0),
         Layer("stages.stage1.2", "BatchNorm2d", (8, 3, 5), 16),
         Layer("stages.stage1.3", "ReLU", (8, 3, 5), 0),
-        Layer("pool", "AdaptiveAvgPool2d", (8, 1, 1), 0),
+        Layer("pool", "GlobalAveragePool", (8,), 0),
         Layer("dropout", "Dropout", (8,), 0),
         Layer("classifier", "Linear", (10,), 90),
     ]

@@ -63,7 +63,7 @@ class CNN(nn.Module):
                 stage.append(_Residual(width))
             self.stages.add_module(f"stage{number}", stage)
             channels = width
-        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.pool = GlobalAveragePool()
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(channels, classes)
         # The channels of a pixel side by side in memory: a training step takes 0.6 of the time on a CPU.
@@ -71,7 +71,7 @@ class CNN(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (b, c, h, w) to logits (b, k)."""
-        features = self.pool(self.stages(images)).flatten(1)
+        features = self.pool(self.stages(images))
         logits: Tensor = self.classifier(self.dropout(features))
         return logits
 
@@ -96,6 +96,17 @@ def _strided(channels: int, width: int) -> nn.Sequential:
         nn.BatchNorm2d(width),
         nn.ReLU(inplace=True),
     )
+
+
+class GlobalAveragePool(nn.Module):
+    """The mean over the image, (b, c, h, w) to (b, c).
+
+    Taken so that its gradient lies in memory as channels_last features do. That of AdaptiveAvgPool2d does not, and
+    makes a training step longer by a twentieth.
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features.permute(0, 2, 3, 1).flatten(1, 2).mean(1)
 
 
 class _Residual(nn.Module):
