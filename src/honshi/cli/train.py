@@ -41,7 +41,7 @@ def train(
     """Train a model into a new run folder.
 
     RECIPE is a built-in recipe (lecture, lecture-as-printed, lecture-table, mlp, cnn, fast99,
-    fast995) or the path of a .toml file.
+    fast995, best, best-fashion) or the path of a .toml file.
 
     \b
     Examples
