@@ -43,7 +43,7 @@ def table(results: dict[str, Any]) -> str:
     """The measurements as Markdown; of what was not measured there is no row."""
     found, machine = results["benchmarks"], results["machine"]
     lines = [
-        f"On {machine['cores']} cores of an {machine['cpu']}, torch {machine['torch']}, in one run of `make bench`:"
+        f"On {machine['cores']} cores of an {machine['cpu']}, torch {machine['torch']}, by `make bench`:"
     ]
     if "epoch" in found:
         lines += [

@@ -69,13 +69,12 @@ def predict_pixels(model: nn.Module, pixels: Tensor) -> list[Prediction]:
     temperature = temperature_of(model)
     with evaluating(model):
         logits = [model(preprocessing.normalization(part.to(device))) for part in pixels.split(BATCH_SIZE)]
-    probabilities = (torch.cat(logits).double() / temperature).softmax(1)
-    confidences, best = probabilities.max(1)
-    classes = preprocessing.classes
-    return [
-        Prediction(classes[place], confidence, dict(zip(classes, row, strict=True)))
-        for place, confidence, row in zip(best.tolist(), confidences.tolist(), probabilities.tolist(), strict=True)
-    ]
+    predictions = []
+    for row in (torch.cat(logits).double() / temperature).softmax(1).tolist():
+        best = row.index(max(row))
+        probabilities = dict(zip(preprocessing.classes, row, strict=True))
+        predictions.append(Prediction(preprocessing.classes[best], row[best], probabilities))
+    return predictions
 
 
 def temperature_of(model: nn.Module) -> float:
