@@ -42,9 +42,7 @@ def with_table(text: str, results: dict[str, Any]) -> str:
 def table(results: dict[str, Any]) -> str:
     """The measurements as Markdown; of what was not measured there is no row."""
     found, machine = results["benchmarks"], results["machine"]
-    lines = [
-        f"On {machine['cores']} cores of an {machine['cpu']}, torch {machine['torch']}, by `make bench`:"
-    ]
+    lines = [f"On {machine['cores']} cores of an {machine['cpu']}, torch {machine['torch']}, by `make bench`:"]
     if "epoch" in found:
         lines += [
             "",
