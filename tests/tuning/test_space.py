@@ -53,8 +53,9 @@ def test_the_parameters_of_a_trial_give_its_recipe_again(name: str) -> None:
         assert suggest(FixedTrial(parameters), recipe) == suggested
 
 
-# The lecture's printed learning rate is far below what SGD learns with here.
-@pytest.mark.parametrize("name", sorted({*built_in()} - {"lecture-as-printed"}))
+# The lecture's printed learning rate is far below what SGD learns with here, and the mini-batch of best is that of
+# four networks together.
+@pytest.mark.parametrize("name", sorted({*built_in()} - {"lecture-as-printed", "best"}))
 def test_a_built_in_recipe_is_a_point_of_its_default_space(name: str) -> None:
     recipe = Recipe.read(name)
     space = with_space(recipe)
