@@ -1,4 +1,4 @@
-"""What the machine offers and how a run is pinned to it: device and seed."""
+"""What the machine offers and how a run is pinned to it: device, seed and memory."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -185,27 +185,33 @@ def joined() -> Iterator[World]:
 
 
 def _keep_to_own_cores() -> None:
-    """Give each process of this machine cores of its own, so that none computes where another one does."""
+    """Give each process of this machine cores of its own, so that none computes where another one does.
+
+    Where a sandbox forbids it, all goes on as without it.
+    """
     if not LINUX:
         return
     cores = sorted(os.sched_getaffinity(0))
     neighbours = World(_local_rank(), int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
     own = cores[neighbours.share(len(cores))]
     if own:
-        os.sched_setaffinity(0, own)
+        with suppress(OSError):
+            os.sched_setaffinity(0, own)
 
 
 def _let_computation_go_first() -> None:
-    """Have gloo's thread that looks for messages take the core only when nothing computes there.
+    """Keep gloo's thread that looks for messages from taking the core away from a computation.
 
     It does not sleep while a message lies there that this process has not asked for yet. As a thread like others it
-    took half of the core then, in slices of 4 ms, from the very computation that the message waits for.
+    took half of the core then, in slices of 4 ms, from the very computation that the message waits for. Where a sandbox
+    forbids it, all goes on as without it.
     """
     if not LINUX:
         return
     for thread in Path("/proc/self/task").iterdir():
-        if (thread / "comm").read_text().strip() == "gloo_tcp_loop":
-            os.sched_setscheduler(int(thread.name), os.SCHED_BATCH, os.sched_param(0))
+        with suppress(OSError):  # another thread may end while its name is read
+            if (thread / "comm").read_text().strip() == "gloo_tcp_loop":
+                os.sched_setscheduler(int(thread.name), os.SCHED_BATCH, os.sched_param(0))
 
 
 def _local_rank() -> int:
