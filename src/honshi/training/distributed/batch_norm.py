@@ -16,7 +16,7 @@ from torch.nn.functional import batch_norm
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from honshi.models import Ensemble
-from honshi.training.distributed.world import World, add_up
+from honshi.training.distributed.world import World
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def whole_batch_norm(model: nn.Module, world: World) -> Iterator[None]:
     norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
     ensembles = [module for module in model.modules() if isinstance(module, Ensemble)]
     for norm in norms:
-        norm.forward = partial(_normalise, norm)  # type: ignore[method-assign]
+        norm.forward = partial(_normalise, world, norm)  # type: ignore[method-assign]
     for ensemble in ensembles:
         # All members take part in each step of each process, or they would wait for one another for ever.
         ensemble.smallest_share = 0
@@ -44,11 +44,11 @@ def whole_batch_norm(model: nn.Module, world: World) -> Iterator[None]:
             del ensemble.smallest_share
 
 
-def _normalise(norm: _BatchNorm, inputs: Tensor) -> Tensor:
+def _normalise(world: World, norm: _BatchNorm, inputs: Tensor) -> Tensor:
     """What `torch.nn.BatchNorm2d` and its like do, (b, c, …) to the same shape."""
     if not norm.training:
         return type(norm).forward(norm, inputs)
-    mean, variance, count = _moments(inputs)
+    mean, variance, count = _moments(world, inputs)
     if norm.track_running_stats and norm.running_mean is not None and norm.running_var is not None and count:
         assert norm.num_batches_tracked is not None
         norm.num_batches_tracked.add_(1)
@@ -60,12 +60,12 @@ def _normalise(norm: _BatchNorm, inputs: Tensor) -> Tensor:
     weight = norm.weight if norm.affine else torch.ones_like(mean)
     bias = norm.bias if norm.affine else torch.zeros_like(mean)
     outputs: Tensor = _Normalise.apply(  # type: ignore[no-untyped-call]
-        inputs, weight, bias, mean, variance, count, norm.eps
+        world, inputs, weight, bias, mean, variance, count, norm.eps
     )
     return outputs
 
 
-def _moments(inputs: Tensor) -> tuple[Tensor, Tensor, int]:
+def _moments(world: World, inputs: Tensor) -> tuple[Tensor, Tensor, int]:
     """Mean and variance (c) of the channels over all processes, float32, and of how many numbers each is."""
     channels = inputs.shape[1]
     sums = torch.zeros(2 * channels + 1, dtype=torch.float64, device=inputs.device)
@@ -76,7 +76,7 @@ def _moments(inputs: Tensor) -> tuple[Tensor, Tensor, int]:
         # In float64, in which the difference of large sums is still exact enough.
         mean, variance = mean.double(), variance.double()
         sums = torch.cat([mean * count, (variance + mean**2) * count, sums.new_tensor([count])])
-    add_up(sums)
+    world.add_up(sums)
     total = int(sums[-1])
     mean, square = (sums[:-1] / max(total, 1)).view(2, channels)
     return mean.float(), (square - mean**2).clamp(min=0).float(), total
@@ -87,9 +87,18 @@ class _Normalise(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, count: int, eps: float
+        ctx: Any,
+        world: World,
+        inputs: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        mean: Tensor,
+        variance: Tensor,
+        count: int,
+        eps: float,
     ) -> Tensor:
         ctx.save_for_backward(inputs, weight, mean, variance)
+        ctx.world = world
         ctx.count = count
         ctx.eps = eps
         if not len(inputs):
@@ -108,7 +117,7 @@ class _Normalise(torch.autograd.Function):
         else:
             to_weight, to_bias = torch.zeros_like(weight), torch.zeros_like(weight)
         sums = torch.stack([to_weight, to_bias])
-        add_up(sums)
+        ctx.world.add_up(sums)
         # Each input moves its own output, and through the mean and the variance those of all.
         scale = (variance + ctx.eps).rsqrt()
         own = weight * scale
@@ -117,4 +126,4 @@ class _Normalise(torch.autograd.Function):
         shape = (1, -1) + (1,) * (inputs.dim() - 2)
         own, slope, offset = (factor.to(inputs.dtype).view(shape) for factor in (own, slope, offset))
         to_inputs = torch.addcmul(-offset, inputs, slope, value=-1).addcmul_(gradient, own)
-        return to_inputs, to_weight, to_bias, None, None, None, None
+        return None, to_inputs, to_weight, to_bias, None, None, None, None

@@ -10,7 +10,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
+from torch.distributed import GradBucket  # type: ignore[attr-defined]
+from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
+from torch.futures import Future
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
@@ -21,6 +24,7 @@ from honshi.evaluation.evaluate import Criterion
 from honshi.models.modes import full_precision
 from honshi.training.averaging import Averaging
 from honshi.training.distributed.shares import SharedBatches
+from honshi.training.distributed.world import World
 from honshi.training.tally import Tally
 
 
@@ -45,6 +49,9 @@ class SharedEpochs:
             model, [name for name, _ in model.named_buffers()]
         )
         self.replica = DistributedDataParallel(model, gradient_as_bucket_view=True)
+        if batches.world.shared is not None:
+            # Not the function itself: DDP does not read annotations that are kept as text.
+            self.replica.register_comm_hook(batches.world, lambda world, bucket: _mean_gradients(world, bucket))
         self.criterion = criterion
         self.optimizer = optimizer
         self.batches = batches
@@ -92,3 +99,14 @@ class SharedEpochs:
             )
         count = len(self.batches.labels)
         return loss_total / count, right_total / count
+
+
+def _mean_gradients(world: World, bucket: GradBucket) -> Future[Tensor]:
+    """The mean over processes, as DDP takes it, through shared memory where that goes."""
+    gradients = bucket.buffer()
+    if world.shared is None or not world.shared.takes(gradients):
+        return allreduce_hook(None, bucket)  # type: ignore[arg-type]  # None: of all processes
+    world.shared.add_up(gradients)
+    done: Future[Tensor] = Future()
+    done.set_result(gradients.div_(world.size))
+    return done

@@ -8,15 +8,18 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
 from honshi.errors import HonshiError, RequestError, RunError
+
+if TYPE_CHECKING:
+    from honshi.training.distributed.shared_sum import SharedSum
 
 T = TypeVar("T")
 
@@ -33,10 +36,12 @@ class World:
     Attributes:
         rank: which one this is, from 0; the first alone writes files and speaks.
         size: how many there are.
+        shared: through which small sums go, where all are on one machine with a core each.
     """
 
     rank: int = 0
     size: int = 1
+    shared: SharedSum | None = field(default=None, compare=False, repr=False)
 
     @property
     def first(self) -> bool:
@@ -88,6 +93,17 @@ class World:
             dist.all_reduce(values, how)
         return [float(value) for value in values]
 
+    def add_up(self, tensor: Tensor) -> None:
+        """Replace a tensor by its sum over all processes, in the midst of a step.
+
+        Raises:
+            RuntimeError: another process has ended.
+        """
+        if self.shared is not None and self.shared.takes(tensor):
+            self.shared.add_up(tensor)
+        else:
+            dist.all_reduce(tensor)
+
     def from_first(self, value: T) -> T:
         """What the first process has, on all of them."""
         if self.size == 1:
@@ -125,17 +141,6 @@ class World:
 ALONE = World()
 
 
-def add_up(tensor: Tensor) -> None:
-    """Replace a tensor by its sum over all processes.
-
-    Between CPUs this process stays awake while it waits: to wake a core that sleeps takes longer than a small message.
-    """
-    work = dist.all_reduce(tensor, async_op=True)
-    while LINUX and tensor.device.type == "cpu" and not work.is_completed():
-        os.sched_yield()
-    work.wait()
-
-
 def leave(code: int) -> NoReturn:
     """End this process without a word: another one speaks for all."""
     time.sleep(GIVE_WAY_SECONDS)
@@ -168,35 +173,64 @@ def joined() -> Iterator[World]:
         start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
         store = dist.PrefixStore(f"start {start}", store)  # type: ignore[attr-defined]
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-    _keep_to_own_cores()
+    own_core = _keep_to_own_cores()
     dist.init_process_group(backend, store=store, rank=rank, world_size=size)
     _let_computation_go_first()
+    world = World(dist.get_rank(), dist.get_world_size())
     try:
-        yield World(dist.get_rank(), dist.get_world_size())
+        world = _share_memory(world, own_core)
+        yield world
         dist.barrier()  # nobody leaves while another still talks
     except RuntimeError as error:
         if isinstance(error, dist.DistError) or "gloo" in str(error):
             raise RunError("Another process of this training has ended, and this one cannot go on alone.") from error
         raise
     finally:
+        if world.shared is not None:
+            world.shared.close()
         # What holds on to the group, as DDP does, goes first, so that its threads end here and not at exit.
         gc.collect()
         dist.destroy_process_group()
 
 
-def _keep_to_own_cores() -> None:
+def _share_memory(world: World, own_core: bool) -> World:
+    """Let the processes add up small tensors in memory, where all of them can.
+
+    They stay awake while they wait for one another, so each needs a core of its own.
+    """
+    if not LINUX or world.size == 1 or os.environ.get("LOCAL_WORLD_SIZE") != str(world.size):
+        return world
+    from honshi.training.distributed.shared_sum import SharedSum  # needs what only Unix has
+
+    shared = None
+    if world.first:
+        with suppress(OSError):
+            shared = SharedSum(world.rank, world.size)
+    address = world.from_first(shared.address if shared else None)
+    if address is not None and not world.first:
+        with suppress(OSError):
+            shared = SharedSum(world.rank, world.size, address)
+    if world.least(own_core and shared is not None):
+        return replace(world, shared=shared)
+    if shared is not None:
+        shared.close()
+    return world
+
+
+def _keep_to_own_cores() -> bool:
     """Give each process of this machine cores of its own, so that none computes where another one does.
 
-    Where a sandbox forbids it, all goes on as without it.
+    Where a sandbox forbids it, all goes on as without it. Tells whether there are cores enough.
     """
     if not LINUX:
-        return
+        return False
     cores = sorted(os.sched_getaffinity(0))
     neighbours = World(_local_rank(), int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
     own = cores[neighbours.share(len(cores))]
     if own:
         with suppress(OSError):
             os.sched_setaffinity(0, own)
+    return len(cores) >= neighbours.size
 
 
 def _let_computation_go_first() -> None:

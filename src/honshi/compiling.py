@@ -1,0 +1,65 @@
+"""C code of honshi as a library: compiled for this very processor when it is first used, then kept.
+
+A wheel could only carry code for the processors of everyone. Compiling takes a second, once for each
+version of the source, compiler and processor; the result lies in the user's data folder.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from honshi.files import home, sha256
+
+# Products may be contracted to fused multiply-adds, which only rounds less; nothing else is given up.
+FLAGS = ("-std=gnu11", "-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-shared", "-fPIC")
+LIBRARIES = ("-lpthread", "-lm")
+
+
+def compiled(source: Traversable) -> ctypes.CDLL | None:
+    """The library of a C file; None where there is no C compiler, or none that takes it."""
+    compiler = find_compiler()
+    if compiler is None:
+        return None
+    content = source.read_bytes()
+    key = sha256(b"\0".join([content, *(text.encode() for text in (compiler, *FLAGS, _processor()))]))
+    path = home() / "compiled" / f"{source.name.removesuffix('.c')}-{key[:16]}.so"
+    try:
+        if not path.exists():
+            _compile(compiler, source.name, content, path)
+        return ctypes.CDLL(str(path))
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def find_compiler() -> str | None:
+    """The path of the C compiler: what ``CC`` names, else cc, gcc or clang."""
+    names = [os.environ["CC"]] if os.environ.get("CC") else ["cc", "gcc", "clang"]
+    return next((found for name in names if (found := shutil.which(name))), None)
+
+
+def _compile(compiler: str, name: str, content: bytes, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".part-") as folder:
+        (Path(folder) / name).write_bytes(content)
+        command = [compiler, *FLAGS, "-o", path.name, name, *LIBRARIES]
+        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=120)
+        # Whole or not at all, also where two processes begin at once.
+        (Path(folder) / path.name).replace(path)
+
+
+def _processor() -> str:
+    """What tells processors apart that need other machine code."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:  # not Linux
+        lines = []
+    return "\n".join(
+        [platform.machine(), platform.processor(), *(line for line in lines if line.startswith(("flags", "Features")))]
+    )

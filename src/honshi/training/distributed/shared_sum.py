@@ -1,0 +1,125 @@
+"""Small sums between the processes of one machine: through memory that they share, by the C code beside this file.
+
+A message of gloo's passes through the kernel and through a thread that has to be woken, which takes longer than what
+a layer's batch norm computes. Here the processes look into the same memory until the others' numbers are there.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import mmap
+import os
+import time
+from functools import cache
+from importlib import resources
+
+import torch
+from torch import Tensor
+
+from honshi.compiling import compiled
+
+# Bytes of the largest tensor. What is larger takes long enough for gloo's way not to matter.
+PLACE_SIZE = 1 << 20
+# How often to look in one call: some milliseconds, so that Ctrl-C is heard.
+LOOKS = 100_000
+# How long to wait before asking whether the others are still alive, and again after that.
+ALIVE_SECONDS = 1.0
+
+
+class SharedSum:
+    """Memory of the processes of one machine, through which they add up tensors; on Linux.
+
+    Each process keeps a lock on the byte of its rank in the file behind the memory. The kernel takes it back from a
+    process that has ended, however it ended.
+
+    Attributes:
+        address: under which the other processes find the file, as long as this one lives.
+    """
+
+    def __init__(self, rank: int, size: int, address: str | None = None) -> None:
+        """
+        Args:
+            rank, size: this process among all.
+            address: of the first process's; left out by the first itself, which makes the file. It has no name, so
+                nothing stays behind when all processes are killed.
+
+        Raises:
+            OSError: the C code cannot be compiled here, or the system does not let processes share the file.
+        """
+        code = library()
+        if code is None:
+            raise OSError("There is no C compiler here.")
+        self.code = code
+        self.rank = rank
+        self.size = size
+        self.round = 0
+        if address is None:
+            self.file = os.memfd_create("honshi-sums")
+            os.truncate(self.file, code.shared_sum_size(size, PLACE_SIZE))
+        else:
+            self.file = os.open(address, os.O_RDWR | os.O_CLOEXEC)
+        self.address = address or f"/proc/{os.getpid()}/fd/{self.file}"
+        self.memory = mmap.mmap(self.file, code.shared_sum_size(size, PLACE_SIZE))
+        self.start = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
+        fcntl.lockf(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, rank)
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self.memory.close()
+        os.close(self.file)
+
+    def takes(self, tensor: Tensor) -> bool:
+        """Whether a tensor is one that `add_up` can add up; all processes agree on it."""
+        return (
+            tensor.device.type == "cpu"
+            and tensor.dtype in (torch.float32, torch.float64)
+            and tensor.is_contiguous()
+            and tensor.nbytes <= PLACE_SIZE
+        )
+
+    def add_up(self, tensor: Tensor) -> None:
+        """Replace a tensor by its sum over all processes: the same bits in each.
+
+        Raises:
+            RuntimeError: another process has ended, or has given a tensor of another size.
+        """
+        self.round += 1
+        take = self.code.shared_sum_take_float if tensor.dtype == torch.float32 else self.code.shared_sum_take_double
+        where = self.start, self.size
+        self.code.shared_sum_give(*where, self.rank, self.round, PLACE_SIZE, tensor.data_ptr(), tensor.nbytes)
+        asked = time.monotonic()
+        while not (state := take(*where, self.round, PLACE_SIZE, LOOKS, tensor.data_ptr(), tensor.numel())):
+            os.sched_yield()
+            if time.monotonic() - asked > ALIVE_SECONDS:
+                self._check_that_all_live()
+                asked = time.monotonic()
+        if state < 0:
+            raise RuntimeError("The processes add up tensors of different sizes: their steps are not the same.")
+
+    def _check_that_all_live(self) -> None:
+        for rank in range(self.size):
+            if rank == self.rank:
+                continue
+            try:
+                fcntl.lockf(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, rank)
+            except OSError:
+                continue  # its own process holds it
+            raise RuntimeError(f"Process {rank} has ended, so there is nobody to add numbers up with.")
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """The compiled library, None where it cannot be compiled; with the signatures that the C file has."""
+    loaded = compiled(resources.files(__package__) / "shared_sum.c")
+    if loaded is None:
+        return None
+    pointer, whole, long = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64
+    loaded.shared_sum_size.argtypes = [whole, long]
+    loaded.shared_sum_size.restype = long
+    loaded.shared_sum_give.argtypes = [pointer, whole, whole, long, long, pointer, long]
+    loaded.shared_sum_give.restype = None
+    for take in (loaded.shared_sum_take_float, loaded.shared_sum_take_double):
+        take.argtypes = [pointer, whole, long, long, long, pointer, long]
+        take.restype = whole
+    return loaded
