@@ -99,6 +99,19 @@ def test_many_images_at_once_are_predicted_as_one_by_one(model: MLP, mnist: hons
     )
 
 
+def test_many_predictions_are_a_sequence_and_arrays(model: MLP, mnist: honshi.Splits) -> None:
+    predictions = predict_pixels(model, mnist.val.pixels[:40])
+
+    assert len(predictions) == 40
+    assert predictions.labels == [prediction.label for prediction in predictions]
+    assert predictions.confidences == [prediction.confidence for prediction in predictions]
+    assert predictions.probabilities[3].tolist() == list(predictions[3].probabilities.values())
+    assert list(predictions[10:12]) == [predictions[10], predictions[11]]
+    assert predictions[-1] == predictions[39]
+    with pytest.raises(IndexError):
+        predictions[40]
+
+
 def test_the_temperature_changes_the_confidence_and_not_the_label(model: MLP, seven: Image.Image) -> None:
     cold = honshi.predict(model, seven)
     hot_model = MLP()

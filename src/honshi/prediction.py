@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from honshi.data.images import Preprocessing, border_brightness
 from honshi.errors import DataNotFoundError, ImageError, ModelError
 from honshi.evaluation.evaluate import BATCH_SIZE
 from honshi.models.modes import evaluating
+from honshi.runtime import device_of
 
 # A picture's file, or its pixels: PIL, uint8 (h, w) or (h, w, 3) in numpy, uint8 (c, h, w) in torch.
 Picture: TypeAlias = str | Path | Image.Image | NDArray[np.uint8] | Tensor
@@ -45,6 +46,44 @@ class Prediction:
         return asdict(self)
 
 
+class Predictions(Sequence[Prediction]):
+    """What a model takes each of many images for: a sequence of `Prediction`, and all of them as arrays.
+
+    Attributes:
+        classes: their names (k).
+        probabilities: of each image and class, float64 (n, k).
+    """
+
+    def __init__(self, classes: tuple[str, ...], probabilities: Tensor) -> None:
+        self.classes = classes
+        self.probabilities = probabilities
+
+    @property
+    def labels(self) -> list[str]:
+        """The most probable class of each image (n)."""
+        return [self.classes[best] for best in self.probabilities.argmax(1).tolist()]
+
+    @property
+    def confidences(self) -> list[float]:
+        """Its probability (n)."""
+        confidences: list[float] = self.probabilities.amax(1).tolist()
+        return confidences
+
+    def __len__(self) -> int:
+        return len(self.probabilities)
+
+    @overload
+    def __getitem__(self, place: int) -> Prediction: ...
+    @overload
+    def __getitem__(self, place: slice) -> Predictions: ...
+    def __getitem__(self, place: int | slice) -> Prediction | Predictions:
+        if isinstance(place, slice):
+            return Predictions(self.classes, self.probabilities[place])
+        row = self.probabilities[place].tolist()
+        best = row.index(max(row))
+        return Prediction(self.classes[best], row[best], dict(zip(self.classes, row, strict=True)))
+
+
 def predict(model: nn.Module, image: Picture, *, invert: bool = False) -> Prediction:
     """The class of one image, with its confidence.
 
@@ -62,19 +101,19 @@ def predict(model: nn.Module, image: Picture, *, invert: bool = False) -> Predic
     return predict_pixels(model, pixels.unsqueeze(0))[0]
 
 
-def predict_pixels(model: nn.Module, pixels: Tensor) -> list[Prediction]:
-    """The classes of many prepared images, uint8 (n, c, h, w)."""
+def predict_pixels(model: nn.Module, pixels: Tensor) -> Predictions:
+    """The classes of many prepared images, uint8 (n, c, h, w).
+
+    Raises:
+        ModelError: nothing is known of how this model wants its images.
+    """
     preprocessing = preprocessing_of(model)
-    device = next(model.parameters()).device
+    device = device_of(model)
     temperature = temperature_of(model)
     with evaluating(model):
         logits = [model(preprocessing.normalization(part.to(device))) for part in pixels.split(BATCH_SIZE)]
-    predictions = []
-    for row in (torch.cat(logits).double() / temperature).softmax(1).tolist():
-        best = row.index(max(row))
-        probabilities = dict(zip(preprocessing.classes, row, strict=True))
-        predictions.append(Prediction(preprocessing.classes[best], row[best], probabilities))
-    return predictions
+        probabilities = (torch.cat(logits) / temperature).softmax(1, dtype=torch.float64)
+    return Predictions(preprocessing.classes, probabilities.cpu())
 
 
 def temperature_of(model: nn.Module) -> float:
