@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+import honshi
+
 
 class Finished:
     """A process that has ended."""
@@ -33,11 +35,14 @@ class Finished:
 
 @cache
 def _compiled() -> Path:
-    """The library of the compiled epochs, made once for all processes that these tests start."""
+    """The compiled C code, made once for all processes that these tests start."""
     home = Path(tempfile.mkdtemp(prefix="honshi-tests-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
-    code = "from honshi.training.compiled.library import library; library()"
-    subprocess.run([sys.executable, "-c", code], env={**os.environ, "HONSHI_HOME": str(home)}, check=True)
+    code = (
+        "import sys, pathlib; from honshi.compiling import compiled; [compiled(pathlib.Path(p)) for p in sys.argv[1:]]"
+    )
+    sources = Path(honshi.__file__).parent.rglob("*.c")
+    subprocess.run([sys.executable, "-c", code, *sources], env={**os.environ, "HONSHI_HOME": str(home)}, check=True)
     return home / "compiled"
 
 

@@ -38,10 +38,10 @@ from honshi.training.distributed import (
     World,
     batches_of,
     loss_and_accuracy,
-    whole_batch_norm,
 )
 from honshi.training.early_stopping import EarlyStopping
 from honshi.training.epoch import train_epoch
+from honshi.training.layers import training_layers
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def fit(
         reduced=reduced if precision == "bfloat16" else None,
     )
 
-    with seeded(seed, device), whole_batch_norm(model, world):
+    with seeded(seed, device), training_layers(model, world):
         saved = world.from_first(state.read(checkpoint))
         if saved is not None:
             rows, kept_weights = state.restore(saved, checkpoint, model, optimizer, schedule, averaging, stopping)

@@ -25,7 +25,8 @@ from honshi.data.augment import Augmentation
 from honshi.errors import NonFiniteLossError, RequestError
 from honshi.models import CNN, MLP, Ensemble
 from honshi.training import Averaging, FitResult
-from honshi.training.distributed import ALONE, World, joined, whole_batch_norm
+from honshi.training.distributed import ALONE, World, joined
+from honshi.training.layers import training_layers
 
 
 def images(count: int, seed: int) -> Images:
@@ -118,16 +119,22 @@ def normalised(world: World) -> dict[str, float]:
         ("images", (7, 3, 4, 4), nn.BatchNorm2d(3)),
         ("without weights", (7, 3, 4, 4), nn.BatchNorm2d(3, affine=False, momentum=None)),
         ("one image", (1, 3, 4, 4), nn.BatchNorm2d(3)),
+        ("many channels", (7, 16), nn.BatchNorm1d(16)),
+        ("channels last", (7, 16, 4, 4), nn.BatchNorm2d(16)),
+        ("one image, channels last", (1, 16, 4, 4), nn.BatchNorm2d(16)),
     ):
         torch.manual_seed(0)
         whole = copy.deepcopy(norm)
-        inputs = (5 + 2 * torch.randn(shape)).requires_grad_()
+        inputs = 5 + 2 * torch.randn(shape)
+        if "last" in name:
+            inputs = inputs.to(memory_format=torch.channels_last)
+        inputs.requires_grad_()
         upstream = torch.randn(shape)
         expected = whole(inputs)
         (expected_gradient,) = torch.autograd.grad((expected * upstream).sum(), inputs)
         own = world.share(len(inputs))
         share = inputs[own].detach().requires_grad_()
-        with whole_batch_norm(norm, world):
+        with training_layers(norm, world):
             outputs = norm(share)
         (gradient,) = torch.autograd.grad((outputs * upstream[own]).sum(), share)
         differences = [outputs - expected[own], gradient - expected_gradient[own]]

@@ -6,7 +6,7 @@ whole mini-batch, so the trajectory is that of one process within rounding:
 
 1. Shares are not padded. They may differ by an image, and that of the last mini-batch may be empty; each
    counts by the images in it.
-2. Batch norm normalises by the whole mini-batch (`whole_batch_norm`).
+2. Batch norm normalises by the whole mini-batch (`honshi.training.layers`).
 3. Loss and right answers are summed over the images of all processes and divided once.
 
 What augmentation and dropout draw differs: each process draws for itself, from the seed, the epoch and its rank.
@@ -14,7 +14,6 @@ What augmentation and dropout draw differs: each process draws for itself, from 
 Shapes: b images in a share, each (c, h, w); k classes.
 """
 
-from honshi.training.distributed.batch_norm import whole_batch_norm
 from honshi.training.distributed.epochs import SharedEpochs
 from honshi.training.distributed.shares import SharedBatches, batches_of, loss_and_accuracy
 from honshi.training.distributed.world import ALONE, World, joined, launched, leave
@@ -29,5 +28,4 @@ __all__ = [
     "launched",
     "leave",
     "loss_and_accuracy",
-    "whole_batch_norm",
 ]

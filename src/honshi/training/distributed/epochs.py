@@ -29,7 +29,7 @@ from honshi.training.tally import Tally
 
 
 class SharedEpochs:
-    """Trains one model together with the other processes, an epoch a call; inside `whole_batch_norm`."""
+    """Trains one model together with the other processes, an epoch a call; inside `training_layers`."""
 
     def __init__(
         self,

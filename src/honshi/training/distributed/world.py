@@ -101,7 +101,7 @@ class World:
         """
         if self.shared is not None and self.shared.takes(tensor):
             self.shared.add_up(tensor)
-        else:
+        elif self.size > 1:
             dist.all_reduce(tensor)
 
     def from_first(self, value: T) -> T:

@@ -1,0 +1,139 @@
+"""Batch norm in training mode, by the mini-batch of all processes (Ioffe and Szegedy, "Batch normalization", 2015).
+
+Shapes: b images in a share, each (c, …).
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from honshi.training.distributed.world import World
+from honshi.training.layers.kernels import Kernels, kernels
+
+
+def normalised(world: World, norm: _BatchNorm, inputs: Tensor) -> Tensor:
+    """What `torch.nn.BatchNorm2d` and its like do, (b, c, …) to the same shape.
+
+    `torch.nn.SyncBatchNorm` does it over several processes too, on CUDA alone.
+    """
+    if not norm.training:
+        return type(norm).forward(norm, inputs)
+    found = kernels() if _in_float32(norm) else None
+    # The second is the same in all processes, whatever their shares look like, so that all get the same bits of it.
+    over_features: Norm = found if found is not None and found.take(inputs) else InTorch()
+    over_channels: Norm = found or InTorch()
+    outputs: Tensor = _Normalise.apply(  # type: ignore[no-untyped-call]
+        inputs, norm.weight, norm.bias, norm, world, over_features, over_channels
+    )
+    return outputs
+
+
+def _in_float32(norm: _BatchNorm) -> bool:
+    tensors = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
+    return all(tensor is None or (tensor.dtype == torch.float32 and tensor.is_cpu) for tensor in tensors)
+
+
+class _Normalise(torch.autograd.Function):
+    """Batch norm whose gradient knows that all inputs of all processes made the moments."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        inputs: Tensor,
+        weight: Tensor | None,
+        bias: Tensor | None,
+        norm: _BatchNorm,
+        world: World,
+        over_features: Norm,
+        over_channels: Norm,
+    ) -> Tensor:
+        sums = over_features.sums(inputs)
+        world.add_up(sums)
+        ctx.count = float(sums[-1])
+        ctx.moments, factors = over_channels.moments(norm, sums, _momentum(norm) if ctx.count else None)
+        ctx.save_for_backward(inputs)
+        ctx.norm, ctx.world = norm, world
+        ctx.over_features, ctx.over_channels = over_features, over_channels
+        return over_features.scaled(inputs, factors)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (inputs,) = ctx.saved_tensors
+        last = inputs.dim() == 4 and inputs.is_contiguous(memory_format=torch.channels_last)
+        gradient = gradients[0].contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
+        # At weight and bias of this process alone: these are added up with those of all other weights.
+        sums, to_weights = ctx.over_features.gradient_sums(gradient, inputs, ctx.moments)
+        ctx.world.add_up(sums)
+        factors = ctx.over_channels.gradient_factors(ctx.norm, sums, ctx.moments, ctx.count)
+        to_weight, to_bias = to_weights if ctx.norm.affine else (None, None)
+        to_inputs = ctx.over_features.scaled(gradient, factors, inputs)
+        return to_inputs, to_weight, to_bias, None, None, None, None
+
+
+def _momentum(norm: _BatchNorm) -> float | None:
+    """By how much the running moments move at this step."""
+    if not norm.track_running_stats or norm.num_batches_tracked is None:
+        return None
+    norm.num_batches_tracked.add_(1)
+    # Without a momentum it is the mean over all mini-batches.
+    return 1 / float(norm.num_batches_tracked) if norm.momentum is None else norm.momentum
+
+
+class InTorch:
+    """What `Kernels` does for batch norm, by operations of torch: for features that those do not take."""
+
+    def sums(self, inputs: Tensor) -> Tensor:
+        channels = inputs.shape[1]
+        count = inputs.numel() // channels
+        if not count:
+            return torch.zeros(2 * channels + 1, dtype=torch.float64, device=inputs.device)
+        # It would round moments to the 16 bits of the inputs.
+        mean, variance = torch.batch_norm_update_stats(inputs.float(), None, None, 0.0)
+        # In float64, in which the difference of large sums is still exact enough.
+        mean, variance = mean.double(), variance.double()
+        return torch.cat([mean, variance + mean**2, mean.new_ones(1)]) * count
+
+    def moments(self, norm: _BatchNorm, sums: Tensor, momentum: float | None) -> tuple[Tensor, Tensor]:
+        count = sums[-1].clamp(min=1)  # where nobody had anything all is 0
+        mean, square = (sums[:-1] / count).view(2, -1)
+        variance = (square - mean**2).clamp(min=0)
+        if momentum is not None and norm.running_mean is not None and norm.running_var is not None:
+            unbiased = variance * (count / (count - 1).clamp(min=1))
+            norm.running_mean.lerp_(mean.to(norm.running_mean.dtype), momentum)
+            norm.running_var.lerp_(unbiased.to(norm.running_var.dtype), momentum)
+        inverse = (variance + norm.eps).rsqrt()
+        scale = inverse * norm.weight if norm.affine else inverse
+        shift = (norm.bias if norm.affine else 0) - mean * scale
+        return torch.stack([mean, inverse]), torch.stack([scale, shift])
+
+    def gradient_sums(self, gradient: Tensor, inputs: Tensor, moments: Tensor) -> tuple[Tensor, Tensor]:
+        if not len(inputs):
+            return torch.zeros_like(moments), torch.zeros_like(moments, dtype=torch.float32)
+        mean = moments[0].float()
+        one = torch.ones_like(mean)
+        # By moments that are given, so that these are sums over the inputs of this process alone.
+        _, product, total = torch.ops.aten.native_batch_norm_backward(
+            gradient, inputs, one, mean, one, None, None, False, 0.0, [False, True, True]
+        )
+        return torch.stack([total, product]).double(), torch.stack([product * moments[1].float(), total])
+
+    def gradient_factors(self, norm: _BatchNorm, sums: Tensor, moments: Tensor, count: float) -> Tensor:
+        mean, inverse = moments
+        scale = inverse * norm.weight if norm.affine else inverse
+        by_mean, by_deviation = sums * scale / max(count, 1)
+        slope = by_deviation * inverse**2
+        return torch.stack([scale, slope * mean - by_mean, -slope])
+
+    def scaled(self, inputs: Tensor, factors: Tensor, other: Tensor | None = None) -> Tensor:
+        factors = factors.float().view(len(factors), 1, -1, *[1] * (inputs.dim() - 2))
+        outputs = torch.addcmul(factors[1], inputs, factors[0])
+        if other is not None:
+            outputs.addcmul_(other, factors[2])
+        return outputs.to(inputs.dtype)
+
+
+Norm: TypeAlias = Kernels | InTorch

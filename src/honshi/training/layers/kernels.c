@@ -1,0 +1,299 @@
+/* 2 x 2 max pooling and batch norm of a training step on a CPU, for features whose channels lie side by side.
+
+   A network of a few thousand weights spends a third of its step on these two, waiting for memory: pooling writes
+   eight bytes to remember which pixel was the largest, fills the gradient with zeros and scatters into it. Here it
+   is one byte, and every pass over the features reads each once and writes each once.
+
+   Numbers are float32, or bfloat16 (half = 1), which is the upper half of a float32; arithmetic is float32, sums
+   are float64. Channels come in whole vectors of LANES. The threads are those of torch, to which `parallel` hands
+   the work (GOMP_parallel of its OpenMP; without it one thread does all). No result depends on their number.
+
+   Shapes: n images, each (h, w) pixels of c channels; r = n h w rows. */
+
+#include <math.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <string.h>
+
+enum { LANES = 8, POOL_ROWS = 8 };
+#define INLINE static inline __attribute__((always_inline))
+
+typedef int32_t bits __attribute__((vector_size(4 * LANES)));
+typedef float vec __attribute__((vector_size(4 * LANES)));
+typedef uint8_t bytes __attribute__((vector_size(LANES)));
+typedef uint16_t halves __attribute__((vector_size(2 * LANES)));
+typedef void (*Parallel)(void (*work)(void *), void *job, unsigned threads, unsigned flags);
+
+typedef struct {
+    const char *in, *in2;      /* what is read */
+    char *out;                 /* what is written, in the same kind of numbers */
+    uint8_t *which;            /* of each maximum: its place in the window, 0 to 3 */
+    const float *factors;      /* by channel; as many rows of c as the work needs */
+    float *partial;            /* (blocks, 2, c): sums over the rows of a block */
+    int64_t height, width, channels, rows, block;
+    int half;
+    _Atomic int64_t next;      /* the first row that nobody has taken yet */
+} Job;
+
+INLINE bits load(const char *numbers, int64_t place, int half) {
+    bits value;
+    if (half) {
+        halves upper;
+        memcpy(&upper, numbers + 2 * place, sizeof upper);
+        return __builtin_convertvector(upper, bits) << 16;
+    }
+    memcpy(&value, numbers + 4 * place, sizeof value);
+    return value;
+}
+
+/* Of bfloat16 the lower half must be zero already. */
+INLINE void store(char *numbers, int64_t place, bits value, int half) {
+    if (half) {
+        halves upper = __builtin_convertvector(value >> 16, halves);
+        memcpy(numbers + 2 * place, &upper, sizeof upper);
+    } else {
+        memcpy(numbers + 4 * place, &value, sizeof value);
+    }
+}
+
+/* The nearest bfloat16, of two the even one; what is not a number stays so. */
+INLINE bits rounded(vec value, int half) {
+    bits exact = (bits)value;
+    if (!half)
+        return exact;
+    bits nearest = exact + 0x7fff + ((exact >> 16) & 1);
+    bits broken = value != value;
+    return ((broken & (exact | 0x400000)) | (~broken & nearest)) & (int32_t)0xffff0000;
+}
+
+INLINE vec factor(const float *row, int64_t channel) {
+    vec value;
+    memcpy(&value, row + channel, sizeof value);
+    return value;
+}
+
+/* Take the next block of rows; 0 where none is left. */
+INLINE int take(Job *job, int64_t *first, int64_t *last) {
+    *first = atomic_fetch_add_explicit(&job->next, job->block, memory_order_relaxed);
+    *last = *first + job->block < job->rows ? *first + job->block : job->rows;
+    return *first < job->rows;
+}
+
+static void run(void (*work)(void *), Job *job, Parallel parallel, int threads) {
+    if (parallel && threads > 1)
+        parallel(work, job, threads, 0);
+    else
+        work(job);
+}
+
+/* ---- Max pooling: windows of 2 x 2, at odd edges of what is left of them. A row is one of the output. ---- */
+
+/* As torch does: of equal ones the first, and what is not a number wins. */
+INLINE void keep_larger(bits *best, bits *place, bits other, int number) {
+    vec a = (vec)*best, b = (vec)other;
+    bits more = (b > a) | (b != b);
+    *best = (more & other) | (~more & *best);
+    *place = (more & number) | (~more & *place);
+}
+
+INLINE void pool_rows(Job *job, int half) {
+    int64_t h = job->height, w = job->width, c = job->channels, out_h = (h + 1) / 2, out_w = (w + 1) / 2, first, last;
+    while (take(job, &first, &last))
+        for (int64_t row = first; row < last; row++) {
+            int64_t y = 2 * (row % out_h), upper = (row / out_h * h + y) * w * c;
+            int64_t lower = y + 1 < h ? upper + w * c : upper;
+            for (int64_t x = 0, out = row * out_w * c; x < w; x += 2, out += c) {
+                int64_t left = x * c, right = x + 1 < w ? left + c : left;
+                for (int64_t k = 0; k < c; k += LANES) {
+                    bits best = load(job->in, upper + left + k, half), place = {0};
+                    keep_larger(&best, &place, load(job->in, upper + right + k, half), 1);
+                    keep_larger(&best, &place, load(job->in, lower + left + k, half), 2);
+                    keep_larger(&best, &place, load(job->in, lower + right + k, half), 3);
+                    store(job->out, out + k, best, half);
+                    bytes small = __builtin_convertvector(place, bytes);
+                    memcpy(job->which + out + k, &small, sizeof small);
+                }
+            }
+        }
+}
+
+INLINE void pool_gradient_rows(Job *job, int half) {
+    int64_t h = job->height, w = job->width, c = job->channels, out_h = (h + 1) / 2, out_w = (w + 1) / 2, first, last;
+    while (take(job, &first, &last))
+        for (int64_t row = first; row < last; row++) {
+            int64_t y = 2 * (row % out_h), upper = (row / out_h * h + y) * w * c, lower = upper + w * c;
+            for (int64_t x = 0, from = row * out_w * c; x < w; x += 2, from += c) {
+                int64_t left = x * c, right = left + c;
+                int below = y + 1 < h, beside = x + 1 < w;
+                for (int64_t k = 0; k < c; k += LANES) {
+                    bits gradient = load(job->in, from + k, half);
+                    bytes small;
+                    memcpy(&small, job->which + from + k, sizeof small);
+                    /* Where the window is cut off, its pixels stood in for those that are not there. */
+                    bits place = __builtin_convertvector(small, bits) & (beside + 2 * below);
+                    store(job->out, upper + left + k, gradient & (place == 0), half);
+                    if (beside)
+                        store(job->out, upper + right + k, gradient & (place == 1), half);
+                    if (below)
+                        store(job->out, lower + left + k, gradient & (place == 2), half);
+                    if (beside && below)
+                        store(job->out, lower + right + k, gradient & (place == 3), half);
+                }
+            }
+        }
+}
+
+static void pool_work(void *job) { ((Job *)job)->half ? pool_rows(job, 1) : pool_rows(job, 0); }
+static void pool_gradient_work(void *job) { ((Job *)job)->half ? pool_gradient_rows(job, 1) : pool_gradient_rows(job, 0); }
+
+/* in (n, h, w, c) to out and which (n, ceil(h / 2), ceil(w / 2), c). */
+void max_pool(const void *in, void *out, uint8_t *which, int64_t images, int64_t height, int64_t width,
+              int64_t channels, int half, Parallel parallel, int threads) {
+    Job job = {.in = in, .out = out, .which = which, .height = height, .width = width, .channels = channels,
+               .rows = images * ((height + 1) / 2), .block = POOL_ROWS, .half = half};
+    run(pool_work, &job, parallel, threads);
+}
+
+/* Of the gradient at out that at in. */
+void max_pool_gradient(const void *at_out, void *at_in, uint8_t *which, int64_t images, int64_t height, int64_t width,
+                       int64_t channels, int half, Parallel parallel, int threads) {
+    Job job = {.in = at_out, .out = at_in, .which = which, .height = height, .width = width, .channels = channels,
+               .rows = images * ((height + 1) / 2), .block = POOL_ROWS, .half = half};
+    run(pool_gradient_work, &job, parallel, threads);
+}
+
+/* ---- Batch norm: a row is one pixel, of c channels. ---- */
+
+/* Rows that stay in the first cache while they are gone through once for each vector of channels. */
+static int64_t norm_block(int64_t channels) { return channels < 256 ? 4096 / channels : 16; }
+
+/* Of a block the sums of x - p and (x - p)^2, with p the factor; or of a gradient g and g (x - p). */
+INLINE void sum_rows(Job *job, int half, int gradient) {
+    int64_t c = job->channels, first, last;
+    while (take(job, &first, &last))
+        for (int64_t k = 0; k < c; k += LANES) {
+            vec sum = {0}, product = {0}, pivot = factor(job->factors, k);
+            for (int64_t row = first; row < last; row++) {
+                vec centred = (vec)load(job->in, row * c + k, half) - pivot;
+                vec weight = gradient ? (vec)load(job->in2, row * c + k, half) : centred;
+                sum += weight;
+                product += weight * centred;
+            }
+            float *partial = job->partial + first / job->block * 2 * c + k;
+            memcpy(partial, &sum, sizeof sum);
+            memcpy(partial + c, &product, sizeof product);
+        }
+}
+
+static void sum_work(void *job) { ((Job *)job)->half ? sum_rows(job, 1, 0) : sum_rows(job, 0, 0); }
+static void gradient_sum_work(void *job) { ((Job *)job)->half ? sum_rows(job, 1, 1) : sum_rows(job, 0, 1); }
+
+static void total(const Job *job, double *sums) {
+    memset(sums, 0, 2 * job->channels * sizeof *sums);
+    for (int64_t block = 0; block * job->block < job->rows; block++)
+        for (int64_t i = 0; i < 2 * job->channels; i++)
+            sums[i] += job->partial[block * 2 * job->channels + i];
+}
+
+/* Floats that `partial` must hold. */
+int64_t norm_partial_size(int64_t rows, int64_t channels) {
+    int64_t block = norm_block(channels);
+    return ((rows + block - 1) / block + 1) * 2 * channels;
+}
+
+/* sums (2 c + 1): of in (r, c), of its squares, and r. Taken from the first row, so that a large mean costs no
+   digits. */
+void norm_sums(const void *in, int64_t rows, int64_t channels, float *partial, double *sums, int half,
+               Parallel parallel, int threads) {
+    float *pivot = partial + norm_partial_size(rows, channels) - 2 * channels;
+    for (int64_t k = 0; k < channels && rows; k += LANES) {
+        bits value = load(in, k, half);
+        memcpy(pivot + k, &value, sizeof value);
+    }
+    Job job = {.in = in, .factors = pivot, .partial = partial, .channels = channels, .rows = rows,
+               .block = norm_block(channels), .half = half};
+    run(sum_work, &job, parallel, threads);
+    total(&job, sums);
+    for (int64_t k = 0; k < channels && rows; k++) {
+        double p = pivot[k], sum = sums[k];
+        sums[k] = sum + rows * p;
+        sums[channels + k] += 2 * p * sum + rows * p * p;
+    }
+    sums[2 * channels] = rows;
+}
+
+/* Of such sums over all processes: moments (2, c), the means and the inverse deviations, and factors (2, c) for
+   norm_scale. The running moments take a step towards them. Without weights, or running moments: NULL. */
+void norm_moments(const double *sums, int64_t channels, double eps, const float *weight, const float *bias,
+                  double momentum, float *running_mean, float *running_variance, double *moments, float *factors) {
+    double count = fmax(sums[2 * channels], 1); /* where nobody had anything all is 0 */
+    for (int64_t k = 0; k < channels; k++) {
+        double mean = sums[k] / count, variance = fmax(sums[channels + k] / count - mean * mean, 0);
+        double inverse = 1 / sqrt(variance + eps), scale = weight ? weight[k] * inverse : inverse;
+        moments[k] = mean;
+        moments[channels + k] = inverse;
+        factors[k] = scale;
+        factors[channels + k] = (bias ? bias[k] : 0) - mean * scale;
+        if (running_mean) {
+            running_mean[k] += momentum * (mean - running_mean[k]);
+            running_variance[k] += momentum * (variance * count / fmax(count - 1, 1) - running_variance[k]);
+        }
+    }
+}
+
+/* sums (2, c): of the gradient (r, c), and of its product with in - mean; and with them the gradients at weight and
+   bias, to_weights (2, c). */
+void norm_gradient_sums(const void *gradient, const void *in, const double *moments, int64_t rows, int64_t channels,
+                        float *partial, double *sums, float *to_weights, int half, Parallel parallel, int threads) {
+    float *mean = partial + norm_partial_size(rows, channels) - 2 * channels;
+    for (int64_t k = 0; k < channels; k++)
+        mean[k] = moments[k];
+    Job job = {.in = in, .in2 = gradient, .factors = mean, .partial = partial, .channels = channels, .rows = rows,
+               .block = norm_block(channels), .half = half};
+    run(gradient_sum_work, &job, parallel, threads);
+    total(&job, sums);
+    for (int64_t k = 0; k < channels; k++) {
+        to_weights[k] = sums[channels + k] * moments[channels + k];
+        to_weights[channels + k] = sums[k];
+    }
+}
+
+/* Of such sums over all processes, of count values a channel: factors (3, c) with which norm_scale makes of the
+   gradient at the outputs and of the inputs that at the inputs. Each input moves its own output, and through mean
+   and deviation those of all. */
+void norm_gradient_factors(const double *sums, const double *moments, int64_t channels, double count,
+                           const float *weight, float *factors) {
+    count = fmax(count, 1);
+    for (int64_t k = 0; k < channels; k++) {
+        double inverse = moments[channels + k], scale = weight ? weight[k] * inverse : inverse;
+        double slope = scale * inverse * inverse * sums[channels + k] / count;
+        factors[k] = scale;
+        factors[channels + k] = slope * moments[k] - scale * sums[k] / count;
+        factors[2 * channels + k] = -slope;
+    }
+}
+
+/* in a + b; or in a + b + in2 d. The factors are a, b and d, each (c,). */
+INLINE void scale_rows(Job *job, int half, int both) {
+    int64_t c = job->channels, first, last;
+    const float *a = job->factors, *b = a + c, *d = b + c;
+    while (take(job, &first, &last))
+        for (int64_t row = first; row < last; row++)
+            for (int64_t k = 0; k < c; k += LANES) {
+                vec value = (vec)load(job->in, row * c + k, half) * factor(a, k) + factor(b, k);
+                if (both)
+                    value += (vec)load(job->in2, row * c + k, half) * factor(d, k);
+                store(job->out, row * c + k, rounded(value, half), half);
+            }
+}
+
+static void scale_work(void *job) { ((Job *)job)->half ? scale_rows(job, 1, 0) : scale_rows(job, 0, 0); }
+static void scale_both_work(void *job) { ((Job *)job)->half ? scale_rows(job, 1, 1) : scale_rows(job, 0, 1); }
+
+/* out (r, c) = in a + b, and + other d where there is another; factors (2, c) or (3, c): a, b, d. */
+void norm_scale(const void *in, const void *other, void *out, const float *factors, int64_t rows, int64_t channels,
+                int half, Parallel parallel, int threads) {
+    Job job = {.in = in, .in2 = other, .out = out, .factors = factors, .channels = channels, .rows = rows,
+               .block = norm_block(channels), .half = half};
+    run(other ? scale_both_work : scale_work, &job, parallel, threads);
+}

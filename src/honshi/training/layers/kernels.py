@@ -1,0 +1,184 @@
+"""The C code of this room for tensors: which it takes, and its calls.
+
+Shapes: (b, c, h, w) features, or (b, c); r = b h w rows of c channels.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from honshi.compiling import compiled
+
+# Channels are computed in vectors of so many.
+LANES = 8
+# Numbers that are worth a second thread.
+GRAIN = 1 << 15
+
+
+class Kernels:
+    """The compiled functions. All features are such as they `take`."""
+
+    def __init__(self, code: ctypes.CDLL, parallel: int | None) -> None:
+        """
+        Args:
+            code: the compiled library.
+            parallel: the address of OpenMP's ``GOMP_parallel``, where torch has it.
+        """
+        self.code = code
+        self.parallel = parallel
+
+    def take(self, features: Tensor) -> bool:
+        """Whether features are such as these functions know: on a CPU, float32 or bfloat16, the channels of a pixel
+        side by side. And whether the threads are there that torch would use."""
+        layout = torch.channels_last if features.dim() == 4 else torch.contiguous_format
+        return (
+            features.device.type == "cpu"
+            and features.dtype in (torch.float32, torch.bfloat16)
+            and features.dim() in (2, 4)
+            and features.shape[1] % LANES == 0
+            and features.is_contiguous(memory_format=layout)
+            and (self.parallel is not None or torch.get_num_threads() == 1)
+            and not torch.compiler.is_compiling()
+        )
+
+    def max_pool(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """The largest of each 2 x 2 pixels, (b, c, ⌈h/2⌉, ⌈w/2⌉), and its place in the window, uint8 (as many,)."""
+        b, c, h, w = inputs.shape
+        size = (b, c, -(-h // 2), -(-w // 2))
+        outputs = torch.empty(size, dtype=inputs.dtype, memory_format=torch.channels_last)
+        places = torch.empty(outputs.numel(), dtype=torch.uint8)
+        self.code.max_pool(inputs.data_ptr(), outputs.data_ptr(), places.data_ptr(), b, h, w, c, *self._how(inputs))
+        return outputs, places
+
+    def max_pool_gradient(self, gradient: Tensor, places: Tensor, shape: torch.Size) -> Tensor:
+        """Of the gradient at the outputs that at the inputs, which have a shape (b, c, h, w)."""
+        b, c, h, w = shape
+        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        to_inputs = torch.empty(shape, dtype=gradient.dtype, memory_format=torch.channels_last)
+        self.code.max_pool_gradient(
+            gradient.data_ptr(), to_inputs.data_ptr(), places.data_ptr(), b, h, w, c, *self._how(to_inputs)
+        )
+        return to_inputs
+
+    def sums(self, inputs: Tensor) -> Tensor:
+        """Of each channel the sum and the sum of squares, and of how many numbers, float64 (2 c + 1,)."""
+        rows, channels = _rows(inputs)
+        partial = self._partial(rows, channels)
+        sums = torch.empty(2 * channels + 1, dtype=torch.float64)
+        self.code.norm_sums(inputs.data_ptr(), rows, channels, partial.data_ptr(), sums.data_ptr(), *self._how(inputs))
+        return sums
+
+    def moments(self, norm: _BatchNorm, sums: Tensor, momentum: float | None) -> tuple[Tensor, Tensor]:
+        """Mean and inverse deviation, float64 (2, c), and the factors that normalise by them, float32 (2, c).
+
+        The running moments take a step of momentum towards them, if there is one.
+        """
+        channels = len(sums) // 2
+        moments, factors = torch.empty(2, channels, dtype=torch.float64), torch.empty(2, channels)
+        self.code.norm_moments(
+            sums.data_ptr(),
+            channels,
+            norm.eps,
+            _address(norm.weight),
+            _address(norm.bias),
+            momentum or 0.0,
+            _address(norm.running_mean if momentum else None),
+            _address(norm.running_var if momentum else None),
+            moments.data_ptr(),
+            factors.data_ptr(),
+        )
+        return moments, factors
+
+    def gradient_sums(self, gradient: Tensor, inputs: Tensor, moments: Tensor) -> tuple[Tensor, Tensor]:
+        """Of each channel the sum of the gradient and of its product with inputs - mean, float64 (2, c); and the
+        gradients at weight and bias, float32 (2, c)."""
+        rows, channels = _rows(inputs)
+        partial = self._partial(rows, channels)
+        sums, to_weights = torch.empty(2, channels, dtype=torch.float64), torch.empty(2, channels)
+        self.code.norm_gradient_sums(
+            gradient.data_ptr(),
+            inputs.data_ptr(),
+            moments.data_ptr(),
+            rows,
+            channels,
+            partial.data_ptr(),
+            sums.data_ptr(),
+            to_weights.data_ptr(),
+            *self._how(inputs),
+        )
+        return sums, to_weights
+
+    def gradient_factors(self, norm: _BatchNorm, sums: Tensor, moments: Tensor, count: float) -> Tensor:
+        """What makes of the gradient at the outputs, and of the inputs, that at the inputs, float32 (3, c)."""
+        channels = moments.shape[1]
+        factors = torch.empty(3, channels)
+        self.code.norm_gradient_factors(
+            sums.data_ptr(), moments.data_ptr(), channels, count, _address(norm.weight), factors.data_ptr()
+        )
+        return factors
+
+    def scaled(self, inputs: Tensor, factors: Tensor, other: Tensor | None = None) -> Tensor:
+        """By channel inputs x factors[0] + factors[1], and + other x factors[2]; factors are float32 (2 or 3, c)."""
+        rows, channels = _rows(inputs)
+        outputs = torch.empty_like(inputs)
+        self.code.norm_scale(
+            inputs.data_ptr(),
+            None if other is None else other.data_ptr(),
+            outputs.data_ptr(),
+            factors.data_ptr(),
+            rows,
+            channels,
+            *self._how(inputs),
+        )
+        return outputs
+
+    def _partial(self, rows: int, channels: int) -> Tensor:
+        return torch.empty(self.code.norm_partial_size(rows, channels))
+
+    def _how(self, features: Tensor) -> tuple[bool, int | None, int]:
+        """Whether numbers are bfloat16, what hands the work to threads, and to how many."""
+        threads = torch.get_num_threads() if features.numel() > GRAIN else 1
+        return features.dtype == torch.bfloat16, self.parallel, threads
+
+
+@cache
+def kernels() -> Kernels | None:
+    """The compiled functions; None where they cannot be compiled."""
+    code = compiled(resources.files(__package__) / "kernels.c")
+    if code is None:
+        return None
+    pointer, long, whole, number = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int, ctypes.c_double
+    signatures: dict[str, list[Any]] = {
+        "max_pool": [pointer] * 3 + [long] * 4 + [whole, pointer, whole],
+        "max_pool_gradient": [pointer] * 3 + [long] * 4 + [whole, pointer, whole],
+        "norm_sums": [pointer, long, long, pointer, pointer, whole, pointer, whole],
+        "norm_moments": [pointer, long, number, pointer, pointer, number, *[pointer] * 4],
+        "norm_gradient_sums": [pointer] * 3 + [long] * 2 + [pointer] * 3 + [whole, pointer, whole],
+        "norm_gradient_factors": [pointer, pointer, long, number, pointer, pointer],
+        "norm_scale": [pointer] * 4 + [long, long, whole, pointer, whole],
+    }
+    for name, arguments in signatures.items():
+        function = getattr(code, name)
+        function.argtypes, function.restype = arguments, None
+    code.norm_partial_size.argtypes = [long, long]
+    code.norm_partial_size.restype = long
+    # torch makes its OpenMP known to the whole process. A second one beside it would fight over the cores.
+    parallel = getattr(ctypes.CDLL(None), "GOMP_parallel", None) if sys.platform == "linux" else None
+    return Kernels(code, ctypes.cast(parallel, pointer).value if parallel else None)
+
+
+def _address(tensor: Tensor | None) -> int | None:
+    return None if tensor is None else tensor.data_ptr()
+
+
+def _rows(features: Tensor) -> tuple[int, int]:
+    channels = features.shape[1]
+    return features.numel() // channels, channels

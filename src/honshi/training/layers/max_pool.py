@@ -1,0 +1,55 @@
+"""Max pooling in training mode.
+
+Shapes: (b, c, h, w) features.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from honshi.training.layers.kernels import Kernels, kernels
+
+
+def halves(pool: nn.MaxPool2d) -> bool:
+    """Whether it takes windows of 2 x 2 side by side, at odd edges what is left of them."""
+
+    def both(value: Any, number: int) -> bool:
+        return value in (number, (number, number))
+
+    return (
+        type(pool) is nn.MaxPool2d
+        and both(pool.kernel_size, 2)
+        and both(pool.stride, 2)
+        and both(pool.padding, 0)
+        and both(pool.dilation, 1)
+        and not pool.return_indices
+    )
+
+
+def pooled(pool: nn.MaxPool2d, inputs: Tensor) -> Tensor:
+    """What `torch.nn.MaxPool2d` does where it halves, (b, c, h, w) to (b, c, h/2, w/2)."""
+    even = not (inputs.shape[-2] % 2 or inputs.shape[-1] % 2)
+    if inputs.requires_grad and (even or pool.ceil_mode) and inputs.dim() == 4:
+        found = kernels()
+        if found is not None and found.take(inputs):
+            outputs: Tensor = _MaxPool.apply(inputs, found)  # type: ignore[no-untyped-call]
+            return outputs
+    return nn.MaxPool2d.forward(pool, inputs)  # type: ignore[no-any-return]
+
+
+class _MaxPool(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, found: Kernels) -> Tensor:
+        outputs, ctx.places = found.max_pool(inputs)
+        ctx.kernels = found
+        ctx.shape = inputs.shape
+        return outputs
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return ctx.kernels.max_pool_gradient(gradient, ctx.places, ctx.shape), None
