@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-import honshi
+from honshi import compiling
 
 
 class Finished:
@@ -41,7 +41,7 @@ def _compiled() -> Path:
     code = (
         "import sys, pathlib; from honshi.compiling import compiled; [compiled(pathlib.Path(p)) for p in sys.argv[1:]]"
     )
-    sources = Path(honshi.__file__).parent.rglob("*.c")
+    sources = Path(compiling.__file__).parent.rglob("*.c")
     subprocess.run([sys.executable, "-c", code, *sources], env={**os.environ, "HONSHI_HOME": str(home)}, check=True)
     return home / "compiled"
 
