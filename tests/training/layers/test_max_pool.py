@@ -89,6 +89,15 @@ def test_where_they_cannot_be_compiled_torch_computes(monkeypatch: pytest.Monkey
     compare(POOL, features(2, 8, 6, 6), compiled=False)
 
 
+def test_without_gradients_it_is_the_same() -> None:
+    inputs = features(2, 8, 7, 6)
+    with torch.no_grad():
+        found = pooled(POOL, inputs)
+
+    assert not found.requires_grad
+    assert torch.equal(found, POOL(inputs))
+
+
 def test_an_even_image_has_no_edge_to_leave_out() -> None:
     compare(nn.MaxPool2d(2), features(2, 8, 6, 6), compiled=True)
 

@@ -1,4 +1,4 @@
-"""Max pooling in training mode.
+"""Max pooling.
 
 Shapes: (b, c, h, w) features.
 """
@@ -33,7 +33,7 @@ def halves(pool: nn.MaxPool2d) -> bool:
 def pooled(pool: nn.MaxPool2d, inputs: Tensor) -> Tensor:
     """What `torch.nn.MaxPool2d` does where it halves, (b, c, h, w) to (b, c, h/2, w/2)."""
     even = not (inputs.shape[-2] % 2 or inputs.shape[-1] % 2)
-    if inputs.requires_grad and (even or pool.ceil_mode) and inputs.dim() == 4:
+    if inputs.dim() == 4 and (even or pool.ceil_mode):
         found = kernels()
         if found is not None and found.take(inputs):
             outputs: Tensor = _MaxPool.apply(inputs, found)  # type: ignore[no-untyped-call]
