@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -19,6 +20,7 @@ from honshi.recipe import (
     ConstantOptions,
     CosineOptions,
     OneCycleOptions,
+    OptimizerOptions,
     ScheduleOptions,
     SGDOptions,
     StepOptions,
@@ -247,12 +249,44 @@ def test_an_optimizer_without_matrices_can_decay_too() -> None:
     assert model.scale.tolist() == [0.0, 0.0, 0.0]
 
 
-def test_making_an_optimizer_does_not_load_torchs_compiler() -> None:
+@pytest.mark.parametrize("kind", ["sgd", "adam", "adamw", "muon"])
+def test_a_step_does_not_load_torchs_compiler(kind: str) -> None:
     code = (
-        "import sys, honshi; model = honshi.models.MLP(); "
-        "honshi.optimizers.build(honshi.Recipe().optimizer, model); print('torch._dynamo' in sys.modules)"
+        "import sys, torch, honshi; model = honshi.models.MLP(); "
+        f"recipe = honshi.Recipe().changed({{'optimizer.kind': '{kind}'}}); "
+        "optimizer = honshi.optimizers.build(recipe.optimizer, model); "
+        "model(torch.rand(2, 784)).sum().backward(); optimizer.step(); print('torch._dynamo' in sys.modules)"
     )
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("options", "theirs"),
+    [
+        (SGDOptions(lr=0.1, momentum=0.9), lambda weights: SGD(weights, lr=0.1, momentum=0.9)),
+        (AdamOptions(kind="adam", lr=0.1), lambda weights: Adam(weights, lr=0.1, fused=True)),
+    ],
+    ids=["sgd", "adam"],
+)
+def test_a_step_is_torchs_own_with_its_hooks(
+    options: OptimizerOptions, theirs: Callable[[Iterator[Tensor]], Optimizer]
+) -> None:
+    model = nn.Linear(3, 2)
+    other = copy.deepcopy(model)
+    ours, expected = optimizers.build(options, model), theirs(other.parameters())
+    called = []
+    ours.register_step_pre_hook(lambda *_: called.append("before"))
+    ours.register_step_post_hook(lambda *_: called.append("after"))
+
+    for optimizer, learner in ((ours, model), (expected, other)):
+        for _ in range(3):
+            optimizer.zero_grad()
+            learner(torch.ones(1, 3)).square().sum().backward()
+            optimizer.step()
+
+    assert called == ["before", "after"] * 3
+    for one, another in zip(model.parameters(), other.parameters(), strict=True):
+        assert torch.equal(one, another)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MethodType
 from typing import Any
 
 import torch
@@ -45,16 +46,18 @@ def build(options: OptimizerOptions, model: nn.Module) -> torch.optim.Optimizer:
                 weight_decay=options.weight_decay,
             )
         case SGDOptions():
-            return torch.optim.SGD(
+            optimizer: torch.optim.Optimizer = torch.optim.SGD(
                 groups, lr=lr, momentum=options.momentum, nesterov=options.nesterov, fused=graph or None
             )
         case AdamOptions(kind="adam"):
-            return torch.optim.Adam(groups, lr=lr, betas=options.betas, fused=fused, capturable=graph)
+            optimizer = torch.optim.Adam(groups, lr=lr, betas=options.betas, fused=fused, capturable=graph)
         case AdamOptions():
             # torch's own default is a decay of 0.01; here nothing decays unless the recipe says so.
-            return torch.optim.AdamW(
+            optimizer = torch.optim.AdamW(
                 groups, lr=lr, betas=options.betas, weight_decay=0.0, fused=fused, capturable=graph
             )
+    _step_without_the_compiler(optimizer)
+    return optimizer
 
 
 def _hidden_matrices(model: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
@@ -81,3 +84,15 @@ def _leave_the_compiler_asleep() -> None:
         method = getattr(getattr(torch.optim.Optimizer, name), "__wrapped__", None)
         if method is not None and not hasattr(method, "__dynamo_disable"):
             setattr(method, "__dynamo_disable", method)
+
+
+def _step_without_the_compiler(optimizer: torch.optim.Optimizer) -> None:
+    """The same for the step of torch's own optimizers: it loads the compiler to tell it where a graph breaks.
+
+    What lies below is the step itself, without gradients as there; its hooks are called as always.
+    """
+    told = getattr(type(optimizer).step, "__wrapped__", None)
+    step = getattr(told, "__wrapped__", None)
+    if step is not None:
+        hooked = torch.optim.Optimizer.profile_hook_step(torch.no_grad()(step))
+        optimizer.step = MethodType(hooked, optimizer)  # type: ignore[method-assign]
