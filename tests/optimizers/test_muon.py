@@ -66,6 +66,32 @@ def test_the_first_step_of_a_square_matrix_has_the_length_of_the_rate_along_ever
     assert lengths.max() < 0.13
 
 
+def test_it_is_the_iteration_of_newton_and_schulz() -> None:
+    for shape in ((8, 20), (20, 8), (12, 12)):
+        matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+        expected = matrix.double() / matrix.double().norm()
+        for _ in range(5):
+            square = expected @ expected.T
+            expected = 3.4445 * expected - 4.7750 * square @ expected + 2.0315 * square @ square @ expected
+
+        torch.testing.assert_close(orthogonalized(matrix).double(), expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("at", [torch.channels_last, torch.contiguous_format])
+@pytest.mark.parametrize("gradient_at", [torch.channels_last, torch.contiguous_format])
+def test_how_filters_lie_in_memory_changes_nothing(at: torch.memory_format, gradient_at: torch.memory_format) -> None:
+    draws = torch.Generator().manual_seed(0)
+    first, gradient = torch.randn(4, 3, 3, 3, generator=draws), torch.randn(4, 3, 3, 3, generator=draws)
+    expected = nn.Parameter(first.flatten(1))
+    weight = nn.Parameter(first.clone(memory_format=at))
+    expected.grad, weight.grad = gradient.flatten(1), gradient.clone(memory_format=gradient_at)
+
+    Muon([expected], []).step()
+    Muon([weight], []).step()
+
+    torch.testing.assert_close(weight.detach().flatten(1), expected.detach(), rtol=0, atol=1e-5)
+
+
 def test_weight_decay_shrinks_matrices_alone() -> None:
     matrix, vector = nn.Parameter(torch.ones(2, 2)), nn.Parameter(torch.ones(2))
     matrix.grad, vector.grad = torch.zeros(2, 2), torch.zeros(2)

@@ -86,13 +86,15 @@ class Muon(Optimizer):
             if not state:
                 state["momentum"] = torch.zeros_like(parameter)
             state["momentum"].lerp_(gradient, 1 - group["momentum"])
-            direction = orthogonalized(gradient.lerp(state["momentum"], group["momentum"]).flatten(1))
+            order = _memory_order(parameter)
+            ahead = gradient.lerp(state["momentum"], group["momentum"]).permute(order)
+            direction = orthogonalized(ahead.flatten(1))
             # A tall matrix answers with a vector that is longer by this than what a square one gives.
             rows, columns = direction.shape
             direction *= max(1.0, rows / columns) ** 0.5 * group["lr"]
             if group["weight_decay"]:
                 parameter.mul_(1 - group["lr"] * group["weight_decay"])
-            parameter.sub_(direction.view(parameter.shape))
+            parameter.permute(order).sub_(direction.view(ahead.shape))
 
     def _adam(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
         for parameter in parameters:
@@ -122,18 +124,37 @@ class Muon(Optimizer):
         )
 
 
+def _memory_order(weight: Tensor) -> tuple[int, ...]:
+    """The dimensions of a weight in the order in which they lie in memory: of filters the channels may come last.
+
+    The order of a matrix's columns changes no direction, and to change it in memory takes time.
+    """
+    if weight.dim() == 4 and weight.is_contiguous(memory_format=torch.channels_last):
+        return (0, 2, 3, 1)
+    return tuple(range(weight.dim()))
+
+
 def orthogonalized(matrix: Tensor) -> Tensor:
     """About the nearest matrix with orthonormal rows, or columns where it is tall, (r, c).
 
     By the iteration of Newton and Schulz, X ← aX + b(XXᵀ)X + c(XXᵀ)²X, of matrix products alone. Its
     singular values end between 0.7 and 1.2; those of a matrix of zeros stay 0.
+
+    Each step is X ← QX with Q = aI + bG + cG² of G = XXᵀ, and Q and G commute, so that G ← QGQ. The steps
+    are taken on the small square matrices, and X is multiplied by the product of all Q once.
     """
     a, b, c = COEFFICIENTS
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix
     # By this norm no singular value is above 1.
     x = x / x.norm().clamp(min=1e-7)
-    for _ in range(STEPS):
-        square = x @ x.T
-        x = torch.addmm(x, torch.addmm(square, square, square, beta=b, alpha=c), x, beta=a)
+    gram = x @ x.T
+    product = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+    for step in range(STEPS):
+        change = torch.addmm(gram, gram, gram, beta=b, alpha=c)  # Q - aI
+        product = torch.addmm(product, change, product, beta=a)
+        if step < STEPS - 1:
+            half = torch.addmm(gram, gram, change, beta=a)
+            gram = torch.addmm(half, change, half, beta=a)
+    x = product @ x
     return x.T if tall else x
