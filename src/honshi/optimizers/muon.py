@@ -156,5 +156,5 @@ def orthogonalized(matrix: Tensor) -> Tensor:
         if step < STEPS - 1:
             half = torch.addmm(gram, gram, change, beta=a)
             gram = torch.addmm(half, change, half, beta=a)
-    x = product @ x
-    return x.T if tall else x
+    result: Tensor = product @ x
+    return result.T if tall else result
