@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,10 @@ import honshi
 # cores would only wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 torch.set_num_threads(1)
+
+# A shell that starts a job in its background has it ignore Ctrl-C, and all that it starts; some tests send it one.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A verdict depends on the code alone: the same examples at each run, however slow the machine is.
 settings.register_profile("gate", deadline=None, derandomize=True)
