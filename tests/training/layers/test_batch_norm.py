@@ -130,6 +130,22 @@ def test_without_any_image_nothing_moves() -> None:
     assert not norm.weight.grad.any()
 
 
+def test_other_defaults_of_torch_change_nothing() -> None:
+    inputs = images(9, 8, 5, 4).requires_grad_()
+    expected = normalised(ALONE, nn.BatchNorm2d(8), inputs)
+    (at_inputs,) = torch.autograd.grad(expected.square().sum(), inputs)
+    norm, before = nn.BatchNorm2d(8), torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(torch.float64)
+        found = normalised(ALONE, norm, inputs)
+        (ours,) = torch.autograd.grad(found.square().sum(), inputs)
+    finally:
+        torch.set_default_dtype(before)
+
+    assert torch.equal(found, expected)
+    assert torch.equal(ours, at_inputs)
+
+
 def test_in_eval_mode_the_running_moments_are_used() -> None:
     norm = nn.BatchNorm2d(8).eval()
     inputs = images(9, 8, 5, 4)

@@ -82,6 +82,15 @@ def test_outside_the_layers_are_what_they_were() -> None:
     assert {name: set(vars(module)) for name, module in cnn.named_modules()} == before
 
 
+def test_a_forward_that_somebody_has_given_a_layer_stays() -> None:
+    model = nn.Sequential(nn.MaxPool2d(2))
+    given = model[0].forward = nn.MaxPool2d(2).forward
+
+    with training_layers(model, ALONE):
+        assert model[0].forward is given
+    assert model[0].forward is given
+
+
 def test_all_members_of_an_ensemble_take_part_in_each_step_of_several_processes() -> None:
     ensemble = Ensemble([model(), model()])
 

@@ -89,6 +89,20 @@ def test_where_they_cannot_be_compiled_torch_computes(monkeypatch: pytest.Monkey
     compare(POOL, features(2, 8, 6, 6), compiled=False)
 
 
+def test_other_defaults_of_torch_change_nothing() -> None:
+    inputs = features(2, 8, 6, 6)
+    before = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(torch.float64)
+        torch.set_default_device("meta")
+        found = pooled(POOL, inputs)
+    finally:
+        torch.set_default_dtype(before)
+        torch.set_default_device(None)
+
+    assert torch.equal(found, POOL(inputs))
+
+
 def test_without_gradients_it_is_the_same() -> None:
     inputs = features(2, 8, 7, 6)
     with torch.no_grad():

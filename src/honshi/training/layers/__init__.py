@@ -29,6 +29,8 @@ def training_layers(model: nn.Module, world: World) -> Iterator[None]:
     """Inside, the model's layers compute as said above; the modules stay what they are."""
     changed: list[nn.Module] = []
     for module in model.modules():
+        if "forward" in vars(module):
+            continue  # somebody has seen to it already
         if isinstance(module, _BatchNorm) and world.size > 1:
             module.forward = partial(normalised, world, module)  # type: ignore[method-assign]
         elif isinstance(module, nn.MaxPool2d) and halves(module):

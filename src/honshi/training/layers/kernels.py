@@ -53,8 +53,8 @@ class Kernels:
         """The largest of each 2 x 2 pixels, (b, c, ⌈h/2⌉, ⌈w/2⌉), and its place in the window, uint8 (as many,)."""
         b, c, h, w = inputs.shape
         size = (b, c, -(-h // 2), -(-w // 2))
-        outputs = torch.empty(size, dtype=inputs.dtype, memory_format=torch.channels_last)
-        places = torch.empty(outputs.numel(), dtype=torch.uint8)
+        outputs = torch.empty(size, dtype=inputs.dtype, device="cpu", memory_format=torch.channels_last)
+        places = _empty(outputs.numel(), dtype=torch.uint8)
         self.code.max_pool(inputs.data_ptr(), outputs.data_ptr(), places.data_ptr(), b, h, w, c, *self._how(inputs))
         return outputs, places
 
@@ -62,7 +62,7 @@ class Kernels:
         """Of the gradient at the outputs that at the inputs, which have a shape (b, c, h, w)."""
         b, c, h, w = shape
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        to_inputs = torch.empty(shape, dtype=gradient.dtype, memory_format=torch.channels_last)
+        to_inputs = torch.empty(shape, dtype=gradient.dtype, device="cpu", memory_format=torch.channels_last)
         self.code.max_pool_gradient(
             gradient.data_ptr(), to_inputs.data_ptr(), places.data_ptr(), b, h, w, c, *self._how(to_inputs)
         )
@@ -72,7 +72,7 @@ class Kernels:
         """Of each channel the sum and the sum of squares, and of how many numbers, float64 (2 c + 1,)."""
         rows, channels = _rows(inputs)
         partial = self._partial(rows, channels)
-        sums = torch.empty(2 * channels + 1, dtype=torch.float64)
+        sums = _empty(2 * channels + 1, dtype=torch.float64)
         self.code.norm_sums(inputs.data_ptr(), rows, channels, partial.data_ptr(), sums.data_ptr(), *self._how(inputs))
         return sums
 
@@ -82,7 +82,7 @@ class Kernels:
         The running moments take a step of momentum towards them, if there is one.
         """
         channels = len(sums) // 2
-        moments, factors = torch.empty(2, channels, dtype=torch.float64), torch.empty(2, channels)
+        moments, factors = _empty(2, channels, dtype=torch.float64), _empty(2, channels)
         self.code.norm_moments(
             sums.data_ptr(),
             channels,
@@ -102,7 +102,7 @@ class Kernels:
         gradients at weight and bias, float32 (2, c)."""
         rows, channels = _rows(inputs)
         partial = self._partial(rows, channels)
-        sums, to_weights = torch.empty(2, channels, dtype=torch.float64), torch.empty(2, channels)
+        sums, to_weights = _empty(2, channels, dtype=torch.float64), _empty(2, channels)
         self.code.norm_gradient_sums(
             gradient.data_ptr(),
             inputs.data_ptr(),
@@ -119,7 +119,7 @@ class Kernels:
     def gradient_factors(self, norm: _BatchNorm, sums: Tensor, moments: Tensor, count: float) -> Tensor:
         """What makes of the gradient at the outputs, and of the inputs, that at the inputs, float32 (3, c)."""
         channels = moments.shape[1]
-        factors = torch.empty(3, channels)
+        factors = _empty(3, channels)
         self.code.norm_gradient_factors(
             sums.data_ptr(), moments.data_ptr(), channels, count, _address(norm.weight), factors.data_ptr()
         )
@@ -141,7 +141,7 @@ class Kernels:
         return outputs
 
     def _partial(self, rows: int, channels: int) -> Tensor:
-        return torch.empty(self.code.norm_partial_size(rows, channels))
+        return _empty(self.code.norm_partial_size(rows, channels))
 
     def _how(self, features: Tensor) -> tuple[bool, int | None, int]:
         """Whether numbers are bfloat16, what hands the work to threads, and to how many."""
@@ -173,6 +173,11 @@ def kernels() -> Kernels | None:
     # torch makes its OpenMP known to the whole process. A second one beside it would fight over the cores.
     parallel = getattr(ctypes.CDLL(None), "GOMP_parallel", None) if sys.platform == "linux" else None
     return Kernels(code, ctypes.cast(parallel, pointer).value if parallel else None)
+
+
+def _empty(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    """What the C code writes to, whatever someone has made torch's defaults."""
+    return torch.empty(shape, dtype=dtype, device="cpu")
 
 
 def _address(tensor: Tensor | None) -> int | None:
