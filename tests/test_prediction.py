@@ -108,6 +108,7 @@ def test_many_predictions_are_a_sequence_and_arrays(model: MLP, mnist: honshi.Sp
     assert predictions.probabilities[3].tolist() == list(predictions[3].probabilities.values())
     assert list(predictions[10:12]) == [predictions[10], predictions[11]]
     assert predictions[-1] == predictions[39]
+    assert list(predictions[::-1]) == list(reversed(predictions))
     with pytest.raises(IndexError):
         predictions[40]
 

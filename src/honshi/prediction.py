@@ -78,7 +78,7 @@ class Predictions(Sequence[Prediction]):
     def __getitem__(self, place: slice) -> Predictions: ...
     def __getitem__(self, place: int | slice) -> Prediction | Predictions:
         if isinstance(place, slice):
-            return Predictions(self.classes, self.probabilities[place])
+            return Predictions(self.classes, self.probabilities[list(range(len(self))[place])])
         row = self.probabilities[place].tolist()
         best = row.index(max(row))
         return Prediction(self.classes[best], row[best], dict(zip(self.classes, row, strict=True)))
@@ -112,8 +112,8 @@ def predict_pixels(model: nn.Module, pixels: Tensor) -> Predictions:
     temperature = temperature_of(model)
     with evaluating(model):
         logits = [model(preprocessing.normalization(part.to(device))) for part in pixels.split(BATCH_SIZE)]
-        probabilities = (torch.cat(logits) / temperature).softmax(1, dtype=torch.float64)
-    return Predictions(preprocessing.classes, probabilities.cpu())
+    probabilities = (torch.cat(logits).cpu() / temperature).softmax(1, dtype=torch.float64)
+    return Predictions(preprocessing.classes, probabilities)
 
 
 def temperature_of(model: nn.Module) -> float:

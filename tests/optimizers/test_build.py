@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -261,6 +262,15 @@ def test_a_step_does_not_load_torchs_compiler(kind: str) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "False"
+
+
+def test_an_optimizer_that_nobody_needs_leaves_the_memory() -> None:
+    optimizer = optimizers.build(SGDOptions(lr=0.1), small_model())
+    gone = weakref.ref(optimizer)
+
+    del optimizer
+
+    assert gone() is None
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,9 @@ def test_the_first_step_of_a_square_matrix_has_the_length_of_the_rate_along_ever
     assert lengths.max() < 0.13
 
 
-def test_it_is_the_iteration_of_newton_and_schulz() -> None:
+@pytest.mark.parametrize("precision", ["highest", "high"])
+def test_it_is_the_iteration_of_newton_and_schulz(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_float32_matmul_precision", lambda: precision)
     for shape in ((8, 20), (20, 8), (12, 12)):
         matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
         expected = matrix.double() / matrix.double().norm()

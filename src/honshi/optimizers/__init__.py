@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from types import MethodType
 from typing import Any
 
@@ -95,4 +96,5 @@ def _step_without_the_compiler(optimizer: torch.optim.Optimizer) -> None:
     step = getattr(told, "__wrapped__", None)
     if step is not None:
         hooked = torch.optim.Optimizer.profile_hook_step(torch.no_grad()(step))
-        optimizer.step = MethodType(hooked, optimizer)  # type: ignore[method-assign]
+        # Bound to no more than a proxy, or the optimizer would hold itself, and its tensors, in memory.
+        optimizer.step = MethodType(hooked, weakref.proxy(optimizer))  # type: ignore[method-assign]

@@ -141,13 +141,20 @@ def orthogonalized(matrix: Tensor) -> Tensor:
     singular values end between 0.7 and 1.2; those of a matrix of zeros stay 0.
 
     Each step is X ← QX with Q = aI + bG + cG² of G = XXᵀ, and Q and G commute, so that G ← QGQ. The steps
-    are taken on the small square matrices, and X is multiplied by the product of all Q once.
+    are taken on the small square matrices, and X is multiplied by the product of all Q once. That needs exact
+    products: what rounding adds to the directions that X does not have grows with each step. Where TF32 or
+    bfloat16 may take the place of float32 (torch.set_float32_matmul_precision), X itself is stepped.
     """
     a, b, c = COEFFICIENTS
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix
     # By this norm no singular value is above 1.
     x = x / x.norm().clamp(min=1e-7)
+    if torch.get_float32_matmul_precision() != "highest":
+        for _ in range(STEPS):
+            gram = x @ x.T
+            x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+        return x.T if tall else x
     gram = x @ x.T
     product = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
     for step in range(STEPS):

@@ -1,22 +1,28 @@
 from __future__ import annotations
 
+import copy
+import os
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import torch
+import torch.distributed as dist
 
 if sys.platform != "linux":
     pytest.skip("memory is shared on Linux alone", allow_module_level=True)
 
+from honshi.training.distributed import World
 from honshi.training.distributed.shared_sum import ALIVE_SECONDS, PLACE_SIZE, SharedSum
 
 # The second of two processes: it adds up as many tensors as it is told to, and then waits for its end.
 OTHER = """
 import sys, torch
+from honshi.training.distributed import World
 from honshi.training.distributed.shared_sum import SharedSum
 
 address, kind, size, rounds = sys.argv[1:]
@@ -95,7 +101,7 @@ def test_a_process_that_was_killed_is_not_waited_for(
     process = other(torch.zeros(3), 0)
     process.kill()  # and nobody has asked yet how it ended: the system still keeps its number
 
-    with pytest.raises(RuntimeError, match="Process 1 has ended"):
+    with pytest.raises(dist.DistError, match="Process 1 has ended"):
         first.add_up(torch.zeros(3))
 
 
@@ -122,6 +128,27 @@ def test_tensors_of_different_sizes_are_not_added_up(
 )
 def test_what_it_takes(first: SharedSum, tensor: torch.Tensor, taken: bool) -> None:
     assert first.takes(tensor) is taken
+
+
+def test_another_file_is_not_taken_for_it(tmp_path: Path) -> None:
+    (tmp_path / "other").write_bytes(b"short")
+
+    with pytest.raises(OSError, match="another file"):
+        SharedSum(1, 2, str(tmp_path / "other"))
+
+
+def test_a_copy_has_no_part_in_it(first: SharedSum) -> None:
+    world = World(0, 2, first)
+
+    assert copy.deepcopy(world) == world
+    assert copy.deepcopy(world).shared is None
+
+
+def test_without_files_that_have_no_name_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "memfd_create")
+
+    with pytest.raises(OSError, match="without a name"):
+        SharedSum(0, 2)
 
 
 def test_without_a_compiler_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

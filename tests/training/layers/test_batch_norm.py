@@ -27,6 +27,11 @@ def images(*shape: int, mean: float = 5.0) -> Tensor:
     return numbers.to(memory_format=torch.channels_last) if len(shape) == 4 else numbers
 
 
+def without_bias(norm: Norm) -> Norm:
+    norm.register_parameter("bias", None)
+    return norm
+
+
 def compare(norm: Norm, inputs: Tensor, tolerance: float = 1e-5) -> None:
     """Outputs, gradients and running moments of one process are those of torch's layer."""
     with torch.no_grad():
@@ -58,10 +63,12 @@ def compare(norm: Norm, inputs: Tensor, tolerance: float = 1e-5) -> None:
         (nn.BatchNorm2d(8), images(40, 8, 14, 14)),
         (nn.BatchNorm2d(320), images(9, 320, 2, 2)),
         (nn.BatchNorm2d(8, affine=False), images(9, 8, 5, 4)),
+        (without_bias(nn.BatchNorm2d(8)), images(9, 8, 5, 4)),
         (nn.BatchNorm2d(8, momentum=None), images(9, 8, 5, 4)),
         (nn.BatchNorm2d(8, track_running_stats=False), images(9, 8, 5, 4)),
         (nn.BatchNorm2d(8), images(9, 8, 5, 4).contiguous()),
         (nn.BatchNorm2d(3), images(9, 3, 5, 4)),
+        (nn.BatchNorm2d(8).double(), images(9, 8, 5, 4).double()),
     ],
     ids=[
         "flat",
@@ -69,14 +76,25 @@ def compare(norm: Norm, inputs: Tensor, tolerance: float = 1e-5) -> None:
         "several blocks",
         "many channels",
         "without weights",
+        "without a bias",
         "mean of all steps",
         "without running moments",
         "channels apart",
         "few channels",
+        "float64",
     ],
 )
 def test_it_is_the_batch_norm_of_torch(norm: Norm, inputs: Tensor) -> None:
     compare(norm, inputs)
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("channels", [16, 8])
+def test_another_number_of_channels_is_refused_as_by_torch(channels: int) -> None:
+    norm = nn.BatchNorm2d(24)
+
+    with pytest.raises(RuntimeError, match="24"):
+        normalised(ALONE, norm, images(9, channels, 5, 4))
 
 
 @pytest.mark.usefixtures("way")

@@ -83,6 +83,16 @@ def test_what_the_kernels_do_not_know_torch_computes(pool: nn.MaxPool2d, inputs:
     compare(pool, inputs, compiled=False)
 
 
+def test_what_torch_looks_through_torch_computes() -> None:
+    inputs = features(2, 8, 6, 6).detach()
+
+    apart = torch.func.vmap(lambda images: pooled(POOL, images))(inputs.unsqueeze(0))
+    compiled = torch.compile(lambda images: pooled(POOL, images), backend="eager", fullgraph=True)(inputs)
+
+    assert torch.equal(apart[0], POOL(inputs))
+    assert torch.equal(compiled, POOL(inputs))
+
+
 def test_where_they_cannot_be_compiled_torch_computes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("honshi.training.layers.max_pool.kernels", lambda: None)
 

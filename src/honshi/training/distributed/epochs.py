@@ -8,11 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
-from torch.distributed import GradBucket  # type: ignore[attr-defined]
-from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 from torch.futures import Future
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grad_norm_
@@ -26,6 +24,9 @@ from honshi.training.averaging import Averaging
 from honshi.training.distributed.shares import SharedBatches
 from honshi.training.distributed.world import World
 from honshi.training.tally import Tally
+
+if TYPE_CHECKING:  # a torch that was built for one process has none
+    from torch.distributed import GradBucket  # type: ignore[attr-defined]
 
 
 class SharedEpochs:
@@ -49,7 +50,7 @@ class SharedEpochs:
             model, [name for name, _ in model.named_buffers()]
         )
         self.replica = DistributedDataParallel(model, gradient_as_bucket_view=True)
-        if batches.world.shared is not None:
+        if batches.world.shared is not None and batches.pixels.device.type == "cpu":
             # Not the function itself: DDP does not read annotations that are kept as text.
             self.replica.register_comm_hook(batches.world, lambda world, bucket: _mean_gradients(world, bucket))
         self.criterion = criterion
@@ -103,6 +104,8 @@ class SharedEpochs:
 
 def _mean_gradients(world: World, bucket: GradBucket) -> Future[Tensor]:
     """The mean over processes, as DDP takes it, through shared memory where that goes."""
+    from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
+
     gradients = bucket.buffer()
     if world.shared is None or not world.shared.takes(gradients):
         return allreduce_hook(None, bucket)  # type: ignore[arg-type]  # None: of all processes

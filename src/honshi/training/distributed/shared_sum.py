@@ -15,6 +15,7 @@ from functools import cache
 from importlib import resources
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
 from honshi.compiling import compiled
@@ -50,19 +51,30 @@ class SharedSum:
         code = library()
         if code is None:
             raise OSError("There is no C compiler here.")
+        if not hasattr(os, "memfd_create"):  # Python was built for a system older than Linux 3.17
+            raise OSError("There are no files without a name here.")
         self.code = code
         self.rank = rank
         self.size = size
         self.round = 0
-        if address is None:
-            self.file = os.memfd_create("honshi-sums")
-            os.truncate(self.file, code.shared_sum_size(size, PLACE_SIZE))
-        else:
-            self.file = os.open(address, os.O_RDWR | os.O_CLOEXEC)
+        file_size = code.shared_sum_size(size, PLACE_SIZE)
+        self.file = os.open(address, os.O_RDWR | os.O_CLOEXEC) if address else os.memfd_create("honshi-sums")
         self.address = address or f"/proc/{os.getpid()}/fd/{self.file}"
-        self.memory = mmap.mmap(self.file, code.shared_sum_size(size, PLACE_SIZE))
+        try:
+            if address is None:
+                os.truncate(self.file, file_size)
+            elif os.fstat(self.file).st_size != file_size:
+                raise OSError(f"{address} is another file.")
+            fcntl.lockf(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, rank)
+            self.memory = mmap.mmap(self.file, file_size)
+        except OSError:
+            os.close(self.file)
+            raise
         self.start = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
-        fcntl.lockf(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, rank)
+
+    def __reduce__(self) -> tuple[type[None], tuple[()]]:
+        """A copy, as of a model whose layers add up here, has no part in it: None."""
+        return type(None), ()
 
     def close(self) -> None:
         """Give the memory back."""
@@ -82,7 +94,8 @@ class SharedSum:
         """Replace a tensor by its sum over all processes: the same bits in each.
 
         Raises:
-            RuntimeError: another process has ended, or has given a tensor of another size.
+            DistError: another process has ended, a RuntimeError of torch.distributed.
+            RuntimeError: another has given a tensor of another size.
         """
         self.round += 1
         take = self.code.shared_sum_take_float if tensor.dtype == torch.float32 else self.code.shared_sum_take_double
@@ -105,7 +118,7 @@ class SharedSum:
                 fcntl.lockf(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, rank)
             except OSError:
                 continue  # its own process holds it
-            raise RuntimeError(f"Process {rank} has ended, so there is nobody to add numbers up with.")
+            raise dist.DistError(f"Process {rank} has ended, so there is nobody to add numbers up with.")
 
 
 @cache

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from honshi.training.distributed.world import World
@@ -20,9 +21,9 @@ def normalised(world: World, norm: _BatchNorm, inputs: Tensor) -> Tensor:
 
     `torch.nn.SyncBatchNorm` does it over several processes too, on CUDA alone.
     """
-    if not norm.training:
-        return type(norm).forward(norm, inputs)
-    found = kernels() if _in_float32(norm) else None
+    if not norm.training or inputs.shape[1] != norm.num_features:
+        return type(norm).forward(norm, inputs)  # which says what is wrong
+    found = kernels() if inputs.is_cpu and _in_float32(norm) else None
     # The second is the same in all processes, whatever their shares look like, so that all get the same bits of it.
     over_features: Norm = found if found is not None and found.take(inputs) else InTorch()
     over_channels: Norm = found or InTorch()
@@ -34,7 +35,7 @@ def normalised(world: World, norm: _BatchNorm, inputs: Tensor) -> Tensor:
 
 def _in_float32(norm: _BatchNorm) -> bool:
     tensors = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
-    return all(tensor is None or (tensor.dtype == torch.float32 and tensor.is_cpu) for tensor in tensors)
+    return all(tensor is None or (tensor.dtype == torch.float32 and tensor.is_contiguous()) for tensor in tensors)
 
 
 class _Normalise(torch.autograd.Function):
@@ -61,6 +62,7 @@ class _Normalise(torch.autograd.Function):
         return over_features.scaled(inputs, factors)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (inputs,) = ctx.saved_tensors
         last = inputs.dim() == 4 and inputs.is_contiguous(memory_format=torch.channels_last)
@@ -69,7 +71,8 @@ class _Normalise(torch.autograd.Function):
         sums, to_weights = ctx.over_features.gradient_sums(gradient, inputs, ctx.moments)
         ctx.world.add_up(sums)
         factors = ctx.over_channels.gradient_factors(ctx.norm, sums, ctx.moments, ctx.count)
-        to_weight, to_bias = to_weights if ctx.norm.affine else (None, None)
+        to_weight = to_weights[0].to(ctx.norm.weight.dtype) if ctx.needs_input_grad[1] else None
+        to_bias = to_weights[1].to(ctx.norm.bias.dtype) if ctx.needs_input_grad[2] else None
         to_inputs = ctx.over_features.scaled(gradient, factors, inputs)
         return to_inputs, to_weight, to_bias, None, None, None, None
 
@@ -92,7 +95,8 @@ class InTorch:
         if not count:
             return torch.zeros(2 * channels + 1, dtype=torch.float64, device=inputs.device)
         # It would round moments to the 16 bits of the inputs.
-        mean, variance = torch.batch_norm_update_stats(inputs.float(), None, None, 0.0)
+        exact = inputs if inputs.dtype == torch.float64 else inputs.float()
+        mean, variance = torch.batch_norm_update_stats(exact, None, None, 0.0)
         # In float64, in which the difference of large sums is still exact enough.
         mean, variance = mean.double(), variance.double()
         return torch.cat([mean, variance + mean**2, mean.new_ones(1)]) * count
@@ -106,30 +110,32 @@ class InTorch:
             norm.running_mean.lerp_(mean.to(norm.running_mean.dtype), momentum)
             norm.running_var.lerp_(unbiased.to(norm.running_var.dtype), momentum)
         inverse = (variance + norm.eps).rsqrt()
-        scale = inverse * norm.weight if norm.affine else inverse
-        shift = (norm.bias if norm.affine else 0) - mean * scale
+        scale = inverse if norm.weight is None else inverse * norm.weight
+        shift = (0 if norm.bias is None else norm.bias) - mean * scale
         return torch.stack([mean, inverse]), torch.stack([scale, shift])
 
     def gradient_sums(self, gradient: Tensor, inputs: Tensor, moments: Tensor) -> tuple[Tensor, Tensor]:
         if not len(inputs):
-            return torch.zeros_like(moments), torch.zeros_like(moments, dtype=torch.float32)
-        mean = moments[0].float()
+            return torch.zeros_like(moments), torch.zeros_like(moments)
+        mean = moments[0].to(torch.float64 if inputs.dtype == torch.float64 else torch.float32)
         one = torch.ones_like(mean)
         # By moments that are given, so that these are sums over the inputs of this process alone.
         _, product, total = torch.ops.aten.native_batch_norm_backward(
             gradient, inputs, one, mean, one, None, None, False, 0.0, [False, True, True]
         )
-        return torch.stack([total, product]).double(), torch.stack([product * moments[1].float(), total])
+        sums = torch.stack([total, product]).double()
+        return sums, torch.stack([sums[1] * moments[1], sums[0]])
 
     def gradient_factors(self, norm: _BatchNorm, sums: Tensor, moments: Tensor, count: float) -> Tensor:
         mean, inverse = moments
-        scale = inverse * norm.weight if norm.affine else inverse
+        scale = inverse if norm.weight is None else inverse * norm.weight
         by_mean, by_deviation = sums * scale / max(count, 1)
         slope = by_deviation * inverse**2
         return torch.stack([scale, slope * mean - by_mean, -slope])
 
     def scaled(self, inputs: Tensor, factors: Tensor, other: Tensor | None = None) -> Tensor:
-        factors = factors.float().view(len(factors), 1, -1, *[1] * (inputs.dim() - 2))
+        exact = torch.float64 if inputs.dtype == torch.float64 else torch.float32
+        factors = factors.to(exact).view(len(factors), 1, -1, *[1] * (inputs.dim() - 2))
         outputs = torch.addcmul(factors[1], inputs, factors[0])
         if other is not None:
             outputs.addcmul_(other, factors[2])

@@ -46,7 +46,6 @@ class Kernels:
             and features.shape[1] % LANES == 0
             and features.is_contiguous(memory_format=layout)
             and (self.parallel is not None or torch.get_num_threads() == 1)
-            and not torch.compiler.is_compiling()
         )
 
     def max_pool(self, inputs: Tensor) -> tuple[Tensor, Tensor]:

@@ -31,9 +31,14 @@ def halves(pool: nn.MaxPool2d) -> bool:
 
 
 def pooled(pool: nn.MaxPool2d, inputs: Tensor) -> Tensor:
-    """What `torch.nn.MaxPool2d` does where it halves, (b, c, h, w) to (b, c, h/2, w/2)."""
+    """What `torch.nn.MaxPool2d` does where it halves, (b, c, h, w) to (b, c, h/2, w/2).
+
+    Where it is compiled its gradient has no gradient.
+    """
     even = not (inputs.shape[-2] % 2 or inputs.shape[-1] % 2)
-    if inputs.dim() == 4 and (even or pool.ceil_mode):
+    # Neither torch.compile nor torch.func sees what happens in C.
+    seen = torch.compiler.is_compiling() or torch._C._functorch.is_functorch_wrapped_tensor(inputs)
+    if inputs.is_cpu and inputs.dim() == 4 and (even or pool.ceil_mode) and not seen:
         found = kernels()
         if found is not None and found.take(inputs):
             outputs: Tensor = _MaxPool.apply(inputs, found)  # type: ignore[no-untyped-call]
