@@ -12,8 +12,10 @@ import platform
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from honshi.files import home, sha256
 
@@ -22,8 +24,21 @@ FLAGS = ("-std=gnu11", "-O3", "-march=native", "-ffp-contract=fast", "-fno-math-
 LIBRARIES = ("-lpthread", "-lm")
 
 
-def compiled(source: Traversable) -> ctypes.CDLL | None:
-    """The library of a C file; None where there is no C compiler, or none that takes it."""
+# What C functions take and give.
+pointer = ctypes.c_void_p
+int32, int64 = ctypes.c_int, ctypes.c_int64
+float32, float64 = ctypes.c_float, ctypes.c_double
+# What a function gives, None for void, and what it takes.
+Signature: TypeAlias = tuple[Any, list[Any]]
+
+
+def compiled(source: Traversable, signatures: Mapping[str, Signature]) -> ctypes.CDLL | None:
+    """The library of a C file; None where there is no C compiler, or none that takes it.
+
+    Args:
+        source: the file.
+        signatures: of its functions, by their names.
+    """
     compiler = find_compiler()
     if compiler is None:
         return None
@@ -33,9 +48,13 @@ def compiled(source: Traversable) -> ctypes.CDLL | None:
     try:
         if not path.exists():
             _compile(compiler, source.name, content, path)
-        return ctypes.CDLL(str(path))
+        library = ctypes.CDLL(str(path))
     except (OSError, subprocess.SubprocessError):
         return None
+    for name, (result, arguments) in signatures.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    return library
 
 
 def find_compiler() -> str | None:

@@ -38,9 +38,7 @@ def _compiled() -> Path:
     """The compiled C code, made once for all processes that these tests start."""
     home = Path(tempfile.mkdtemp(prefix="honshi-tests-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
-    code = (
-        "import sys, pathlib; from honshi.compiling import compiled; [compiled(pathlib.Path(p)) for p in sys.argv[1:]]"
-    )
+    code = "import sys, pathlib, honshi.compiling as c; [c.compiled(pathlib.Path(path), {}) for path in sys.argv[1:]]"
     sources = Path(compiling.__file__).parent.rglob("*.c")
     subprocess.run([sys.executable, "-c", code, *sources], env={**os.environ, "HONSHI_HOME": str(home)}, check=True)
     return home / "compiled"

@@ -18,7 +18,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from honshi.compiling import compiled
+from honshi.compiling import Signature, compiled, int32, int64, pointer
 
 # Bytes of the largest tensor. What is larger takes long enough for gloo's way not to matter.
 PLACE_SIZE = 1 << 20
@@ -123,16 +123,12 @@ class SharedSum:
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """The compiled library, None where it cannot be compiled; with the signatures that the C file has."""
-    loaded = compiled(resources.files(__package__) / "shared_sum.c")
-    if loaded is None:
-        return None
-    pointer, whole, long = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64
-    loaded.shared_sum_size.argtypes = [whole, long]
-    loaded.shared_sum_size.restype = long
-    loaded.shared_sum_give.argtypes = [pointer, whole, whole, long, long, pointer, long]
-    loaded.shared_sum_give.restype = None
-    for take in (loaded.shared_sum_take_float, loaded.shared_sum_take_double):
-        take.argtypes = [pointer, whole, long, long, long, pointer, long]
-        take.restype = whole
-    return loaded
+    """The compiled library; None where it cannot be compiled."""
+    take = int32, [pointer, int32, int64, int64, int64, pointer, int64]
+    signatures: dict[str, Signature] = {
+        "shared_sum_size": (int64, [int32, int64]),
+        "shared_sum_give": (None, [pointer, int32, int32, int64, int64, pointer, int64]),
+        "shared_sum_take_float": take,
+        "shared_sum_take_double": take,
+    }
+    return compiled(resources.files(__package__) / "shared_sum.c", signatures)

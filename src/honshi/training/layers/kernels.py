@@ -9,13 +9,12 @@ import ctypes
 import sys
 from functools import cache
 from importlib import resources
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from honshi.compiling import compiled
+from honshi.compiling import Signature, compiled, float64, int32, int64, pointer
 
 # Channels are computed in vectors of so many.
 LANES = 8
@@ -151,24 +150,20 @@ class Kernels:
 @cache
 def kernels() -> Kernels | None:
     """The compiled functions; None where they cannot be compiled."""
-    code = compiled(resources.files(__package__) / "kernels.c")
+    how = [int32, pointer, int32]
+    signatures: dict[str, Signature] = {
+        "max_pool": (None, [*[pointer] * 3, *[int64] * 4, *how]),
+        "max_pool_gradient": (None, [*[pointer] * 3, *[int64] * 4, *how]),
+        "norm_partial_size": (int64, [int64, int64]),
+        "norm_sums": (None, [pointer, int64, int64, pointer, pointer, *how]),
+        "norm_moments": (None, [pointer, int64, float64, pointer, pointer, float64, *[pointer] * 4]),
+        "norm_gradient_sums": (None, [*[pointer] * 3, int64, int64, *[pointer] * 3, *how]),
+        "norm_gradient_factors": (None, [pointer, pointer, int64, float64, pointer, pointer]),
+        "norm_scale": (None, [*[pointer] * 4, int64, int64, *how]),
+    }
+    code = compiled(resources.files(__package__) / "kernels.c", signatures)
     if code is None:
         return None
-    pointer, long, whole, number = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int, ctypes.c_double
-    signatures: dict[str, list[Any]] = {
-        "max_pool": [pointer] * 3 + [long] * 4 + [whole, pointer, whole],
-        "max_pool_gradient": [pointer] * 3 + [long] * 4 + [whole, pointer, whole],
-        "norm_sums": [pointer, long, long, pointer, pointer, whole, pointer, whole],
-        "norm_moments": [pointer, long, number, pointer, pointer, number, *[pointer] * 4],
-        "norm_gradient_sums": [pointer] * 3 + [long] * 2 + [pointer] * 3 + [whole, pointer, whole],
-        "norm_gradient_factors": [pointer, pointer, long, number, pointer, pointer],
-        "norm_scale": [pointer] * 4 + [long, long, whole, pointer, whole],
-    }
-    for name, arguments in signatures.items():
-        function = getattr(code, name)
-        function.argtypes, function.restype = arguments, None
-    code.norm_partial_size.argtypes = [long, long]
-    code.norm_partial_size.restype = long
     # torch makes its OpenMP known to the whole process. A second one beside it would fight over the cores.
     parallel = getattr(ctypes.CDLL(None), "GOMP_parallel", None) if sys.platform == "linux" else None
     return Kernels(code, ctypes.cast(parallel, pointer).value if parallel else None)
