@@ -33,6 +33,6 @@ def _trains(module: nn.Module) -> bool:
     return module.training or any(_trains(child) for child in module._modules.values() if child is not None)
 
 
-def full_precision(logits: Tensor) -> Tensor:
-    """Logits that were computed with 16 bits as float32, others as they are: a loss needs more than 3 digits."""
-    return logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
+def full_precision(numbers: Tensor) -> Tensor:
+    """What was computed with 16 bits as float32, all else as it is: a loss, or a variance, needs more than 3 digits."""
+    return numbers.float() if numbers.dtype in (torch.bfloat16, torch.float16) else numbers

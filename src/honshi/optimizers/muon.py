@@ -154,14 +154,14 @@ def orthogonalized(matrix: Tensor) -> Tensor:
         for _ in range(STEPS):
             gram = x @ x.T
             x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-        return x.T if tall else x
-    gram = x @ x.T
-    product = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
-    for step in range(STEPS):
-        change = torch.addmm(gram, gram, gram, beta=b, alpha=c)  # Q - aI
-        product = torch.addmm(product, change, product, beta=a)
-        if step < STEPS - 1:
-            half = torch.addmm(gram, gram, change, beta=a)
-            gram = torch.addmm(half, change, half, beta=a)
-    result: Tensor = product @ x
-    return result.T if tall else result
+    else:
+        gram = x @ x.T
+        product = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+        for step in range(STEPS):
+            change = torch.addmm(gram, gram, gram, beta=b, alpha=c)  # Q - aI
+            product = torch.addmm(product, change, product, beta=a)
+            if step < STEPS - 1:
+                half = torch.addmm(gram, gram, change, beta=a)
+                gram = torch.addmm(half, change, half, beta=a)
+        x = product.mm(x)
+    return x.T if tall else x

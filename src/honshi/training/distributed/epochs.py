@@ -22,11 +22,12 @@ from honshi.evaluation.evaluate import Criterion
 from honshi.models.modes import full_precision
 from honshi.training.averaging import Averaging
 from honshi.training.distributed.shares import SharedBatches
-from honshi.training.distributed.world import World
 from honshi.training.tally import Tally
 
-if TYPE_CHECKING:  # a torch that was built for one process has none
+if TYPE_CHECKING:  # a torch that was built for one process has no buckets, and Windows no such memory
     from torch.distributed import GradBucket  # type: ignore[attr-defined]
+
+    from honshi.training.distributed.shared_sum import SharedSum
 
 
 class SharedEpochs:
@@ -50,9 +51,10 @@ class SharedEpochs:
             model, [name for name, _ in model.named_buffers()]
         )
         self.replica = DistributedDataParallel(model, gradient_as_bucket_view=True)
-        if batches.world.shared is not None and batches.pixels.device.type == "cpu":
+        shared = batches.world.shared
+        if shared is not None and batches.pixels.device.type == "cpu":
             # Not the function itself: DDP does not read annotations that are kept as text.
-            self.replica.register_comm_hook(batches.world, lambda world, bucket: _mean_gradients(world, bucket))
+            self.replica.register_comm_hook(shared, lambda shared, bucket: _mean_gradients(shared, bucket))
         self.criterion = criterion
         self.optimizer = optimizer
         self.batches = batches
@@ -102,14 +104,14 @@ class SharedEpochs:
         return loss_total / count, right_total / count
 
 
-def _mean_gradients(world: World, bucket: GradBucket) -> Future[Tensor]:
+def _mean_gradients(shared: SharedSum, bucket: GradBucket) -> Future[Tensor]:
     """The mean over processes, as DDP takes it, through shared memory where that goes."""
-    from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
-
     gradients = bucket.buffer()
-    if world.shared is None or not world.shared.takes(gradients):
+    if not shared.takes(gradients):
+        from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
+
         return allreduce_hook(None, bucket)  # type: ignore[arg-type]  # None: of all processes
-    world.shared.add_up(gradients)
+    shared.add_up(gradients)
     done: Future[Tensor] = Future()
-    done.set_result(gradients.div_(world.size))
+    done.set_result(gradients.div_(shared.size))
     return done

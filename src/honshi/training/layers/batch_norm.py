@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from honshi.models.modes import full_precision
 from honshi.training.distributed.world import World
 from honshi.training.layers.kernels import Kernels, kernels
 
@@ -95,8 +96,7 @@ class InTorch:
         if not count:
             return torch.zeros(2 * channels + 1, dtype=torch.float64, device=inputs.device)
         # It would round moments to the 16 bits of the inputs.
-        exact = inputs if inputs.dtype == torch.float64 else inputs.float()
-        mean, variance = torch.batch_norm_update_stats(exact, None, None, 0.0)
+        mean, variance = torch.batch_norm_update_stats(full_precision(inputs), None, None, 0.0)
         # In float64, in which the difference of large sums is still exact enough.
         mean, variance = mean.double(), variance.double()
         return torch.cat([mean, variance + mean**2, mean.new_ones(1)]) * count
@@ -117,7 +117,7 @@ class InTorch:
     def gradient_sums(self, gradient: Tensor, inputs: Tensor, moments: Tensor) -> tuple[Tensor, Tensor]:
         if not len(inputs):
             return torch.zeros_like(moments), torch.zeros_like(moments)
-        mean = moments[0].to(torch.float64 if inputs.dtype == torch.float64 else torch.float32)
+        mean = moments[0].to(torch.promote_types(inputs.dtype, torch.float32))
         one = torch.ones_like(mean)
         # By moments that are given, so that these are sums over the inputs of this process alone.
         _, product, total = torch.ops.aten.native_batch_norm_backward(
@@ -134,8 +134,8 @@ class InTorch:
         return torch.stack([scale, slope * mean - by_mean, -slope])
 
     def scaled(self, inputs: Tensor, factors: Tensor, other: Tensor | None = None) -> Tensor:
-        exact = torch.float64 if inputs.dtype == torch.float64 else torch.float32
-        factors = factors.to(exact).view(len(factors), 1, -1, *[1] * (inputs.dim() - 2))
+        factors = factors.to(torch.promote_types(inputs.dtype, torch.float32))
+        factors = factors.view(len(factors), 1, -1, *[1] * (inputs.dim() - 2))
         outputs = torch.addcmul(factors[1], inputs, factors[0])
         if other is not None:
             outputs.addcmul_(other, factors[2])
