@@ -25,7 +25,7 @@ def doctor(as_json: bool) -> None:
     from honshi.files import home
     from honshi.runs.environment import describe
     from honshi.runtime import available_devices, pick_device
-    from honshi.training.compiled.library import library
+    from honshi.training.compiled.mlp_sgd import library
 
     facts = describe(pick_device())
     del facts["started"]

@@ -12,18 +12,20 @@ import ctypes
 import time
 import weakref
 from collections.abc import Callable
+from functools import cache
+from importlib import resources
 
 import numpy as np
 import torch
 from torch import nn
 from torch.optim import SGD, Optimizer
 
+from honshi.compiling import Signature, compiled, float32, int32, int64, pointer
 from honshi.data.batches import Batches
 from honshi.errors import NonFiniteLossError
 from honshi.evaluation.evaluate import Criterion
 from honshi.losses import CrossEntropy
 from honshi.models import MLP
-from honshi.training.compiled.library import library
 
 # Steps in one call: long enough to pay for starting threads, short enough for a progress bar and Ctrl-C.
 BLOCK = 64
@@ -198,3 +200,17 @@ class _Threads:
 
     def note(self, threads: int, seconds: float) -> None:
         self.seconds[threads] = seconds
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """The compiled library; None where it cannot be compiled."""
+    signatures: dict[str, Signature] = {
+        "mlp_new": (pointer, [int32, pointer, int32, float32, float32]),
+        "mlp_free": (None, [pointer]),
+        "mlp_load": (None, [pointer, int32, pointer, pointer]),
+        "mlp_store": (None, [pointer, int32, pointer, pointer]),
+        "mlp_index": (None, [pointer, int64, int32, float32, pointer, pointer]),
+        "mlp_train": (int64, [*[pointer] * 6, int64, int32, float32, int32, pointer, pointer]),
+    }
+    return compiled(resources.files(__package__) / "mlp_sgd.c", signatures)
