@@ -26,6 +26,7 @@ from honshi.data.sealed import Sealed
 from honshi.errors import NonFiniteLossError, SealedError
 from honshi.evaluation.evaluate import Criterion
 from honshi.evaluation.history import Row, best_row
+from honshi.layers import compiled_layers
 from honshi.runtime import keep_freed_memory, seeded
 from honshi.training import state
 from honshi.training.averaging import Averaging
@@ -38,10 +39,10 @@ from honshi.training.distributed import (
     World,
     batches_of,
     loss_and_accuracy,
+    shared_layers,
 )
 from honshi.training.early_stopping import EarlyStopping
 from honshi.training.epoch import train_epoch
-from honshi.training.layers import training_layers
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ def fit(
         reduced=reduced if precision == "bfloat16" else None,
     )
 
-    with seeded(seed, device), training_layers(model, world):
+    with seeded(seed, device), shared_layers(model, world), compiled_layers(model):
         saved = world.from_first(state.read(checkpoint))
         if saved is not None:
             rows, kept_weights = state.restore(saved, checkpoint, model, optimizer, schedule, averaging, stopping)

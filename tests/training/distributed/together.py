@@ -25,8 +25,7 @@ from honshi.data.augment import Augmentation
 from honshi.errors import NonFiniteLossError, RequestError
 from honshi.models import CNN, MLP, Ensemble
 from honshi.training import Averaging, FitResult
-from honshi.training.distributed import ALONE, World, joined
-from honshi.training.layers import training_layers
+from honshi.training.distributed import ALONE, World, joined, shared_layers
 
 
 def images(count: int, seed: int) -> Images:
@@ -134,7 +133,7 @@ def normalised(world: World) -> dict[str, float]:
         (expected_gradient,) = torch.autograd.grad((expected * upstream).sum(), inputs)
         own = world.share(len(inputs))
         share = inputs[own].detach().requires_grad_()
-        with training_layers(norm, world):
+        with shared_layers(norm, world):
             outputs = norm(share)
         (gradient,) = torch.autograd.grad((outputs * upstream[own]).sum(), share)
         differences = [outputs - expected[own], gradient - expected_gradient[own]]

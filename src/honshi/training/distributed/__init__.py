@@ -6,7 +6,7 @@ whole mini-batch, so the trajectory is that of one process within rounding:
 
 1. Shares are not padded. They may differ by an image, and that of the last mini-batch may be empty; each
    counts by the images in it.
-2. Batch norm normalises by the whole mini-batch (`honshi.training.layers`).
+2. Batch norm normalises by the whole mini-batch (`layers.py`).
 3. Loss and right answers are summed over the images of all processes and divided once.
 
 What augmentation and dropout draw differs: each process draws for itself, from the seed, the epoch and its rank.
@@ -15,6 +15,7 @@ Shapes: b images in a share, each (c, h, w); k classes.
 """
 
 from honshi.training.distributed.epochs import SharedEpochs
+from honshi.training.distributed.layers import shared_layers
 from honshi.training.distributed.shares import SharedBatches, batches_of, loss_and_accuracy
 from honshi.training.distributed.world import ALONE, World, joined, launched, leave
 
@@ -28,4 +29,5 @@ __all__ = [
     "launched",
     "leave",
     "loss_and_accuracy",
+    "shared_layers",
 ]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:  # a torch that was built for one process has no buckets, and 
 
 
 class SharedEpochs:
-    """Trains one model together with the other processes, an epoch a call; inside `training_layers`."""
+    """Trains one model together with the other processes, an epoch a call; inside `shared_layers`."""
 
     def __init__(
         self,

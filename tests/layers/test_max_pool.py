@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from honshi.training.layers.kernels import GRAIN, kernels
-from honshi.training.layers.max_pool import halves, pooled
+from honshi.layers.kernels import GRAIN, kernels
+from honshi.layers.max_pool import halves, pooled
 
 POOL = nn.MaxPool2d(2, ceil_mode=True)
 
@@ -94,7 +94,7 @@ def test_what_torch_looks_through_torch_computes() -> None:
 
 
 def test_where_they_cannot_be_compiled_torch_computes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("honshi.training.layers.max_pool.kernels", lambda: None)
+    monkeypatch.setattr("honshi.layers.max_pool.kernels", lambda: None)
 
     compare(POOL, features(2, 8, 6, 6), compiled=False)
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from honshi.training.layers.kernels import Kernels, kernels
+from honshi.layers.kernels import Kernels, kernels
 
 
 def halves(pool: nn.MaxPool2d) -> bool:
@@ -30,15 +30,22 @@ def halves(pool: nn.MaxPool2d) -> bool:
     )
 
 
+def keeps_edges(pool: nn.MaxPool2d, inputs: Tensor) -> bool:
+    """Whether of a pooling that halves no pixel of the inputs is left out."""
+    return pool.ceil_mode or not (inputs.shape[-2] % 2 or inputs.shape[-1] % 2)
+
+
+def seen_through(inputs: Tensor) -> bool:
+    """Whether torch.compile or torch.func looks through what is computed: neither sees what happens in C."""
+    return torch.compiler.is_compiling() or torch._C._functorch.is_functorch_wrapped_tensor(inputs)
+
+
 def pooled(pool: nn.MaxPool2d, inputs: Tensor) -> Tensor:
     """What `torch.nn.MaxPool2d` does where it halves, (b, c, h, w) to (b, c, h/2, w/2).
 
     Where it is compiled its gradient has no gradient.
     """
-    even = not (inputs.shape[-2] % 2 or inputs.shape[-1] % 2)
-    # Neither torch.compile nor torch.func sees what happens in C.
-    seen = torch.compiler.is_compiling() or torch._C._functorch.is_functorch_wrapped_tensor(inputs)
-    if inputs.is_cpu and inputs.dim() == 4 and (even or pool.ceil_mode) and not seen:
+    if inputs.is_cpu and inputs.dim() == 4 and keeps_edges(pool, inputs) and not seen_through(inputs):
         found = kernels()
         if found is not None and found.take(inputs):
             outputs: Tensor = _MaxPool.apply(inputs, found)  # type: ignore[no-untyped-call]

@@ -20,6 +20,8 @@ from honshi.compiling import Signature, compiled, float64, int32, int64, pointer
 LANES = 8
 # Numbers that are worth a second thread.
 GRAIN = 1 << 15
+# Pixels of a line: four of these lie on a thread's stack.
+WIDEST = 1 << 12
 
 
 class Kernels:
@@ -44,8 +46,26 @@ class Kernels:
             and features.dim() in (2, 4)
             and features.shape[1] % LANES == 0
             and features.is_contiguous(memory_format=layout)
-            and (self.parallel is not None or torch.get_num_threads() == 1)
+            and self._has_threads()
         )
+
+    def take_pictures(self, images: Tensor, filters: Tensor) -> bool:
+        """The same of pictures of one channel, and of 3 x 3 filters (c, 1, 3, 3): float32."""
+        return (
+            all(
+                tensor.device.type == "cpu" and tensor.dtype == torch.float32 and tensor.dim() == 4
+                for tensor in (images, filters)
+            )
+            and images.shape[1] == 1
+            and images.shape[3] <= WIDEST
+            and filters.shape[1:] == (1, 3, 3)
+            and filters.shape[0] % LANES == 0
+            and filters.is_contiguous()
+            and self._has_threads()
+        )
+
+    def _has_threads(self) -> bool:
+        return self.parallel is not None or torch.get_num_threads() == 1
 
     def max_pool(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """The largest of each 2 x 2 pixels, (b, c, ⌈h/2⌉, ⌈w/2⌉), and its place in the window, uint8 (as many,)."""
@@ -65,6 +85,47 @@ class Kernels:
             gradient.data_ptr(), to_inputs.data_ptr(), places.data_ptr(), b, h, w, c, *self._how(to_inputs)
         )
         return to_inputs
+
+    def conv_pool(
+        self, images: Tensor, filters: Tensor, dtype: torch.dtype, *, places: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """Of pictures (b, 1, h, w), with a line of zeros around them, the convolution by filters (c, 1, 3, 3); of that
+        what `max_pool` gives, in float32 or bfloat16. The places only if they are wanted."""
+        (b, _, h, w), c = images.shape, len(filters)
+        size = (b, c, -(-h // 2), -(-w // 2))
+        outputs = torch.empty(size, dtype=dtype, device="cpu", memory_format=torch.channels_last)
+        which = _empty(outputs.numel(), dtype=torch.uint8) if places else None
+        self.code.conv_pool(
+            images.data_ptr(),
+            filters.data_ptr(),
+            outputs.data_ptr(),
+            _address(which),
+            b,
+            h,
+            w,
+            c,
+            *self._how(outputs),
+        )
+        return outputs, which
+
+    def conv_pool_gradient(self, gradient: Tensor, images: Tensor, filters: Tensor, places: Tensor) -> Tensor:
+        """Of the gradient at the outputs that at the filters."""
+        (b, _, h, w), c = images.shape, len(filters)
+        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        partial, to_filters = _empty(b, 9, c), torch.empty_like(filters)
+        self.code.conv_pool_gradient(
+            gradient.data_ptr(),
+            images.data_ptr(),
+            places.data_ptr(),
+            partial.data_ptr(),
+            to_filters.data_ptr(),
+            b,
+            h,
+            w,
+            c,
+            *self._how(gradient),
+        )
+        return to_filters
 
     def sums(self, inputs: Tensor) -> Tensor:
         """Of each channel the sum and the sum of squares, and of how many numbers, float64 (2 c + 1,)."""
@@ -154,6 +215,8 @@ def kernels() -> Kernels | None:
     signatures: dict[str, Signature] = {
         "max_pool": (None, [*[pointer] * 3, *[int64] * 4, *how]),
         "max_pool_gradient": (None, [*[pointer] * 3, *[int64] * 4, *how]),
+        "conv_pool": (None, [*[pointer] * 4, *[int64] * 4, *how]),
+        "conv_pool_gradient": (None, [*[pointer] * 5, *[int64] * 4, *how]),
         "norm_partial_size": (int64, [int64, int64]),
         "norm_sums": (None, [pointer, int64, int64, pointer, pointer, *how]),
         "norm_moments": (None, [pointer, int64, float64, pointer, pointer, float64, *[pointer] * 4]),

@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from honshi.layers import Kernels, kernels
 from honshi.models.modes import full_precision
 from honshi.training.distributed.world import World
-from honshi.training.layers.kernels import Kernels, kernels
 
 
 def normalised(world: World, norm: _BatchNorm, inputs: Tensor) -> Tensor:

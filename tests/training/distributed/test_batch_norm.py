@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from honshi.layers.kernels import GRAIN
 from honshi.training.distributed import ALONE
-from honshi.training.layers.batch_norm import normalised
-from honshi.training.layers.kernels import GRAIN
+from honshi.training.distributed.batch_norm import normalised
 
 Norm = nn.BatchNorm1d | nn.BatchNorm2d
 
@@ -17,7 +17,7 @@ Norm = nn.BatchNorm1d | nn.BatchNorm2d
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """How it is computed; in torch, where nothing can be compiled."""
     if request.param == "in torch":
-        monkeypatch.setattr("honshi.training.layers.batch_norm.kernels", lambda: None)
+        monkeypatch.setattr("honshi.training.distributed.batch_norm.kernels", lambda: None)
     return str(request.param)
 
 

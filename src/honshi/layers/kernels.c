@@ -1,8 +1,10 @@
-/* 2 x 2 max pooling and batch norm of a training step on a CPU, for features whose channels lie side by side.
+/* 2 x 2 max pooling, alone and of a picture's convolution, and batch norm, on a CPU, for features whose channels lie
+   side by side.
 
-   A network of a few thousand weights spends a third of its step on these two, waiting for memory: pooling writes
+   A network of a few thousand weights spends a third of its step on these, waiting for memory: pooling writes
    eight bytes to remember which pixel was the largest, fills the gradient with zeros and scatters into it. Here it
-   is one byte, and every pass over the features reads each once and writes each once.
+   is one byte, and every pass over the features reads each once and writes each once. The features of the first
+   convolution, the largest of all, are never written: only their maxima are.
 
    Numbers are float32, or bfloat16 (half = 1), which is the upper half of a float32; arithmetic is float32, sums
    are float64. Channels come in whole vectors of LANES. The threads are those of torch, to which `parallel` hands
@@ -29,7 +31,7 @@ typedef struct {
     char *out;                 /* what is written, in the same kind of numbers */
     uint8_t *which;            /* of each maximum: its place in the window, 0 to 3 */
     const float *factors;      /* by channel; as many rows of c as the work needs */
-    float *partial;            /* (blocks, 2, c): sums over the rows of a block */
+    float *partial;            /* sums over the rows of a block: (blocks, 2, c), or (blocks, 9, c) of a convolution */
     int64_t height, width, channels, rows, block;
     int half;
     _Atomic int64_t next;      /* the first row that nobody has taken yet */
@@ -160,6 +162,128 @@ void max_pool_gradient(const void *at_out, void *at_in, uint8_t *which, int64_t 
     Job job = {.in = at_out, .out = at_in, .which = which, .height = height, .width = width, .channels = channels,
                .rows = images * ((height + 1) / 2), .block = POOL_ROWS, .half = half};
     run(pool_gradient_work, &job, parallel, threads);
+}
+
+/* ---- Convolution of a picture, and max pooling of what comes out. ----
+
+   A picture has one channel, float32 (h, w); the filters are 3 x 3, (9, c), and see zeros beyond the edge. */
+
+/* The four lines of a picture that the windows of an output row see, y - 1 to y + 2, each with a zero before and two
+   behind it. */
+INLINE void lines_around(const Job *job, int64_t image, int64_t y, float *lines) {
+    int64_t h = job->height, w = job->width;
+    for (int64_t from = y - 1; from <= y + 2; from++, lines += w + 3) {
+        lines[0] = lines[w + 1] = lines[w + 2] = 0;
+        if (from >= 0 && from < h)
+            memcpy(lines + 1, (const float *)job->in + (image * h + from) * w, w * sizeof *lines);
+        else
+            memset(lines + 1, 0, w * sizeof *lines);
+    }
+}
+
+INLINE void conv_pool_rows(Job *job, int half) {
+    int64_t h = job->height, w = job->width, c = job->channels, out_h = (h + 1) / 2, out_w = (w + 1) / 2, first, last;
+    int64_t line = w + 3;
+    float lines[4 * line];
+    while (take(job, &first, &last))
+        for (int64_t row = first; row < last; row++) {
+            int64_t y = 2 * (row % out_h);
+            lines_around(job, row / out_h, y, lines);
+            for (int64_t k = 0; k < c; k += LANES) {
+                vec filter[9];
+                for (int tap = 0; tap < 9; tap++)
+                    filter[tap] = factor(job->factors + tap * c, k);
+                for (int64_t x = 0, out = row * out_w * c + k; x < w; x += 2, out += c) {
+                    vec sums[4];
+                    for (int pixel = 0; pixel < 4; pixel++) {
+                        const float *corner = lines + pixel / 2 * line + x + pixel % 2;
+                        sums[pixel] = corner[0] * filter[0];
+                        for (int tap = 1; tap < 9; tap++)
+                            sums[pixel] += corner[tap / 3 * line + tap % 3] * filter[tap];
+                    }
+                    bits best = (bits)sums[0], place = {0};
+                    if (x + 1 < w)
+                        keep_larger(&best, &place, (bits)sums[1], 1);
+                    if (y + 1 < h)
+                        keep_larger(&best, &place, (bits)sums[2], 2);
+                    if (x + 1 < w && y + 1 < h)
+                        keep_larger(&best, &place, (bits)sums[3], 3);
+                    store(job->out, out, rounded((vec)best, half), half);
+                    if (job->which) {
+                        bytes small = __builtin_convertvector(place, bytes);
+                        memcpy(job->which + out, &small, sizeof small);
+                    }
+                }
+            }
+        }
+}
+
+/* A row is a whole image. */
+INLINE void conv_pool_gradient_rows(Job *job, int half) {
+    int64_t h = job->height, w = job->width, c = job->channels, out_h = (h + 1) / 2, out_w = (w + 1) / 2, first, last;
+    int64_t line = w + 3;
+    float lines[4 * line];
+    while (take(job, &first, &last))
+        for (int64_t image = first; image < last; image++) {
+            float *partial = job->partial + image * 9 * c;
+            memset(partial, 0, 9 * c * sizeof *partial);
+            for (int64_t y = 0; y < out_h; y++) {
+                lines_around(job, image, 2 * y, lines);
+                for (int64_t k = 0; k < c; k += LANES) {
+                    vec sums[9];
+                    for (int tap = 0; tap < 9; tap++)
+                        sums[tap] = factor(partial + tap * c, k);
+                    for (int64_t x = 0, from = (image * out_h + y) * out_w * c + k; x < w; x += 2, from += c) {
+                        bits gradient = load(job->in2, from, half);
+                        bytes small;
+                        memcpy(&small, job->which + from, sizeof small);
+                        bits place = __builtin_convertvector(small, bits);
+                        for (int pixel = 0; pixel < 4; pixel++) {
+                            const float *corner = lines + pixel / 2 * line + x + pixel % 2;
+                            vec own = (vec)(gradient & (place == pixel));
+                            for (int tap = 0; tap < 9; tap++)
+                                sums[tap] += corner[tap / 3 * line + tap % 3] * own;
+                        }
+                    }
+                    for (int tap = 0; tap < 9; tap++)
+                        memcpy(partial + tap * c + k, &sums[tap], sizeof(vec));
+                }
+            }
+        }
+}
+
+static void conv_pool_work(void *job) { ((Job *)job)->half ? conv_pool_rows(job, 1) : conv_pool_rows(job, 0); }
+static void conv_pool_gradient_work(void *job) {
+    ((Job *)job)->half ? conv_pool_gradient_rows(job, 1) : conv_pool_gradient_rows(job, 0);
+}
+
+/* pictures (n, h, w) by filters (c, 9) to out (n, ceil(h / 2), ceil(w / 2), c) and which, as of max_pool; which may
+   be NULL. */
+void conv_pool(const float *pictures, const float *filters, void *out, uint8_t *which, int64_t images, int64_t height,
+               int64_t width, int64_t channels, int half, Parallel parallel, int threads) {
+    float factors[9 * channels];
+    for (int64_t i = 0; i < 9 * channels; i++)
+        factors[i % 9 * channels + i / 9] = filters[i];
+    Job job = {.in = (const char *)pictures, .out = out, .which = which, .factors = factors, .height = height,
+               .width = width, .channels = channels, .rows = images * ((height + 1) / 2), .block = POOL_ROWS,
+               .half = half};
+    run(conv_pool_work, &job, parallel, threads);
+}
+
+/* Of the gradient at out that at filters (c, 9); partial holds 9 c floats an image. */
+void conv_pool_gradient(const void *at_out, const float *pictures, uint8_t *which, float *partial, float *at_filters,
+                        int64_t images, int64_t height, int64_t width, int64_t channels, int half, Parallel parallel,
+                        int threads) {
+    Job job = {.in = (const char *)pictures, .in2 = at_out, .which = which, .partial = partial, .height = height,
+               .width = width, .channels = channels, .rows = images, .block = 1, .half = half};
+    run(conv_pool_gradient_work, &job, parallel, threads);
+    double sums[9 * channels];
+    memset(sums, 0, sizeof sums);
+    for (int64_t image = 0; image < images; image++)
+        for (int64_t i = 0; i < 9 * channels; i++)
+            sums[i] += partial[image * 9 * channels + i];
+    for (int64_t i = 0; i < 9 * channels; i++)
+        at_filters[i] = sums[i % 9 * channels + i / 9];
 }
 
 /* ---- Batch norm: a row is one pixel, of c channels. ---- */

@@ -1,0 +1,37 @@
+"""Layers that several processes compute together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from honshi.layers import forwards, kernels
+from honshi.models import Ensemble
+from honshi.runtime import device_of
+from honshi.training.distributed.batch_norm import normalised
+from honshi.training.distributed.world import World
+
+
+@contextmanager
+def shared_layers(model: nn.Module, world: World) -> Iterator[None]:
+    """Inside, batch norm normalises by the mini-batch of all processes, and all members of an ensemble take part in
+    each step of each process, or they would wait for one another for ever. Alone everything stays what it is."""
+    modules = list(model.modules()) if world.size > 1 else []
+    norms: dict[nn.Module, Callable[[Tensor], Tensor]] = {
+        module: partial(normalised, world, module) for module in modules if isinstance(module, _BatchNorm)
+    }
+    if norms and device_of(model).type == "cpu":
+        kernels()  # so that no step has to wait until they are compiled
+    ensembles = [module for module in modules if isinstance(module, Ensemble)]
+    with forwards(norms):
+        for ensemble in ensembles:
+            ensemble.smallest_share = 0
+        try:
+            yield
+        finally:
+            for ensemble in ensembles:
+                del ensemble.smallest_share
