@@ -11,8 +11,10 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -55,6 +57,16 @@ def compiled(source: Traversable, signatures: Mapping[str, Signature]) -> ctypes
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
     return library
+
+
+@cache
+def parallel() -> int | None:
+    """The address of ``GOMP_parallel``, which hands work to the threads that torch uses; None where there is none.
+
+    torch makes its OpenMP known to the whole process. A second one beside it would fight over the cores.
+    """
+    found = getattr(ctypes.CDLL(None), "GOMP_parallel", None) if sys.platform == "linux" else None
+    return ctypes.cast(found, pointer).value if found else None
 
 
 def find_compiler() -> str | None:

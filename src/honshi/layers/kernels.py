@@ -6,7 +6,6 @@ Shapes: (b, c, h, w) features, or (b, c); r = b h w rows of c channels.
 from __future__ import annotations
 
 import ctypes
-import sys
 from functools import cache
 from importlib import resources
 
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from honshi.compiling import Signature, compiled, float64, int32, int64, pointer
+from honshi.compiling import Signature, compiled, float64, int32, int64, parallel, pointer
 
 # Channels are computed in vectors of so many.
 LANES = 8
@@ -227,9 +226,7 @@ def kernels() -> Kernels | None:
     code = compiled(resources.files(__package__) / "kernels.c", signatures)
     if code is None:
         return None
-    # torch makes its OpenMP known to the whole process. A second one beside it would fight over the cores.
-    parallel = getattr(ctypes.CDLL(None), "GOMP_parallel", None) if sys.platform == "linux" else None
-    return Kernels(code, ctypes.cast(parallel, pointer).value if parallel else None)
+    return Kernels(code, parallel())
 
 
 def _empty(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:

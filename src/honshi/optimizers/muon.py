@@ -17,6 +17,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.adam import adam
 
+from honshi.optimizers.compiled_muon import compiled_steps
+
 # The quintic whose iteration takes every singular value within (0, 1] close to 1, in five steps to between
 # 0.7 and 1.2: fast matters here, not exact (Jordan et al.).
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
@@ -56,6 +58,8 @@ class Muon(Optimizer):
             raise ValueError("Muon is for parameters of two dimensions and more: give vectors as others")
         defaults = {"momentum": momentum, "betas": betas, "weight_decay": weight_decay}
         super().__init__([{**first, "muon": True}, {**second, "muon": False}], defaults)
+        if any(matrix.device.type == "cpu" for matrix in first["params"]):
+            compiled_steps(COEFFICIENTS)  # so that no step has to wait until it is compiled
 
     @overload
     def step(self, closure: None = None) -> None: ...
@@ -80,21 +84,18 @@ class Muon(Optimizer):
 
     def _muon(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
         for parameter in parameters:
-            gradient = parameter.grad
-            assert gradient is not None
-            state = self.state[parameter]
-            if not state:
-                state["momentum"] = torch.zeros_like(parameter)
-            state["momentum"].lerp_(gradient, 1 - group["momentum"])
-            order = _memory_order(parameter)
-            ahead = gradient.lerp(state["momentum"], group["momentum"]).permute(order)
-            direction = orthogonalized(ahead.flatten(1))
-            # A tall matrix answers with a vector that is longer by this than what a square one gives.
-            rows, columns = direction.shape
-            direction *= max(1.0, rows / columns) ** 0.5 * group["lr"]
-            if group["weight_decay"]:
-                parameter.mul_(1 - group["lr"] * group["weight_decay"])
-            parameter.permute(order).sub_(direction.view(ahead.shape))
+            if not self.state[parameter]:
+                self.state[parameter]["momentum"] = torch.zeros_like(parameter)
+        matrices = [(parameter, self.state[parameter]["momentum"]) for parameter in parameters]
+        # torch.compile does not see what happens in C.
+        found = None if torch.compiler.is_compiling() else compiled_steps(COEFFICIENTS)
+        small = [pair for pair in matrices if found.take(*pair)] if found is not None else []
+        if found is not None and small:
+            found.step(small, group)
+        taken = {id(parameter) for parameter, _ in small}
+        for parameter, momentum in matrices:
+            if id(parameter) not in taken:
+                _step(parameter, momentum, group)
 
     def _adam(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
         for parameter in parameters:
@@ -122,6 +123,22 @@ class Muon(Optimizer):
             eps=1e-8,
             maximize=False,
         )
+
+
+def _step(parameter: Tensor, momentum: Tensor, group: dict[str, Any]) -> None:
+    """What `CompiledSteps` does, by operations of torch: for matrices that it does not take."""
+    gradient = parameter.grad
+    assert gradient is not None
+    momentum.lerp_(gradient, 1 - group["momentum"])
+    order = _memory_order(parameter)
+    ahead = gradient.lerp(momentum, group["momentum"]).permute(order)
+    direction = orthogonalized(ahead.flatten(1))
+    # A tall matrix answers with a vector that is longer by this than what a square one gives.
+    rows, columns = direction.shape
+    direction *= max(1.0, rows / columns) ** 0.5 * group["lr"]
+    if group["weight_decay"]:
+        parameter.mul_(1 - group["lr"] * group["weight_decay"])
+    parameter.permute(order).sub_(direction.view(ahead.shape))
 
 
 def _memory_order(weight: Tensor) -> tuple[int, ...]:

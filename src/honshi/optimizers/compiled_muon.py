@@ -1,0 +1,91 @@
+"""The C code of Muon's steps: which matrices it takes, and its call.
+
+Shapes: a weight (r, …) counts as a matrix (r, c).
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import increment_version
+
+from honshi.compiling import Signature, compiled, float64, int32, int64, parallel, pointer
+
+# Where the shorter side is longer, torch's products keep all cores busy, and little is left to win.
+LARGEST = 128
+# Of all matrices together, numbers that are worth a second thread.
+GRAIN = 1 << 12
+
+
+class CompiledSteps:
+    """Steps of small matrices on a CPU."""
+
+    def __init__(self, code: ctypes.CDLL, coefficients: tuple[float, float, float]) -> None:
+        self.code = code
+        self.coefficients = (float64 * 3)(*coefficients)
+
+    def take(self, weight: Tensor, momentum: Tensor) -> bool:
+        """Whether it knows a matrix: float32, small enough, and weight, gradient and momentum in memory alike."""
+        tensors = (weight, weight.grad, momentum)
+        layout = torch.contiguous_format if weight.is_contiguous() else torch.channels_last
+        rows = len(weight)
+        return (
+            all(
+                tensor is not None
+                and tensor.device.type == "cpu"
+                and tensor.dtype == torch.float32
+                and tensor.layout == torch.strided
+                and (layout == torch.contiguous_format or tensor.dim() == 4)
+                and tensor.is_contiguous(memory_format=layout)
+                for tensor in tensors
+            )
+            and 0 < min(rows, weight.numel() // max(1, rows)) <= LARGEST
+        )
+
+    def step(self, matrices: Sequence[tuple[Tensor, Tensor]], group: dict[str, Any]) -> None:
+        """Take a step of each, (weight, momentum), as the group of the optimizer has it."""
+        largest_first = sorted(matrices, key=lambda pair: -pair[0].numel())
+        numbers = [
+            number
+            for weight, momentum in largest_first
+            if weight.grad is not None
+            for number in (
+                weight.data_ptr(),
+                weight.grad.data_ptr(),
+                momentum.data_ptr(),
+                len(weight),
+                weight.numel() // len(weight),
+            )
+        ]
+        given = (int64 * len(numbers))(*numbers)
+        scratch = torch.empty(self.code.muon_scratch(given, len(matrices)), dtype=torch.float32, device="cpu")
+        several = len(matrices) > 1 and sum(weight.numel() for weight, _ in matrices) > GRAIN
+        self.code.muon_step(
+            given,
+            len(matrices),
+            scratch.data_ptr(),
+            float(group["lr"]),
+            group["momentum"],
+            group["weight_decay"],
+            self.coefficients,
+            parallel(),
+            torch.get_num_threads() if several else 1,
+        )
+        increment_version([tensor for pair in matrices for tensor in pair])
+
+
+@cache
+def compiled_steps(coefficients: tuple[float, float, float]) -> CompiledSteps | None:
+    """The compiled iteration with such coefficients; None where it cannot be compiled."""
+    signatures: dict[str, Signature] = {
+        "muon_scratch": (int64, [pointer, int64]),
+        "muon_step": (None, [pointer, int64, pointer, float64, float64, float64, pointer, pointer, int32]),
+    }
+    code = compiled(resources.files(__package__) / "compiled_muon.c", signatures)
+    return None if code is None else CompiledSteps(code, coefficients)
