@@ -99,6 +99,20 @@ def test_many_images_at_once_are_predicted_as_one_by_one(model: MLP, mnist: hons
     )
 
 
+def test_many_images_of_a_convnet_are_predicted_as_one_by_one(mnist: honshi.Splits) -> None:
+    torch.manual_seed(0)
+    model = CNN()
+    model.preprocessing = mnist.train.preprocessing  # type: ignore[assignment]
+    pixels = mnist.val.pixels[:20]
+
+    many = predict_pixels(model, pixels)
+
+    for one, image in zip(many, pixels, strict=True):
+        assert list(one.probabilities.values()) == pytest.approx(
+            list(honshi.predict(model, image).probabilities.values()), abs=1e-5
+        )
+
+
 def test_many_predictions_are_a_sequence_and_arrays(model: MLP, mnist: honshi.Splits) -> None:
     predictions = predict_pixels(model, mnist.val.pixels[:40])
 

@@ -6,6 +6,7 @@ Shapes: n images; (c, h, w) one image as the model knows it; k classes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, overload
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from honshi.data.images import Preprocessing, border_brightness
 from honshi.errors import DataNotFoundError, ImageError, ModelError
 from honshi.evaluation.evaluate import BATCH_SIZE
+from honshi.layers import compiled_layers
 from honshi.models.modes import evaluating
 from honshi.runtime import device_of
 
@@ -110,7 +112,9 @@ def predict_pixels(model: nn.Module, pixels: Tensor) -> Predictions:
     preprocessing = preprocessing_of(model)
     device = device_of(model)
     temperature = temperature_of(model)
-    with evaluating(model):
+    # For one image it would take longer to look for such layers than they save.
+    compiled = compiled_layers(model) if len(pixels) > 1 else nullcontext()
+    with evaluating(model), compiled:
         logits = [model(preprocessing.normalization(part.to(device))) for part in pixels.split(BATCH_SIZE)]
     probabilities = (torch.cat(logits).cpu() / temperature).softmax(1, dtype=torch.float64)
     return Predictions(preprocessing.classes, probabilities)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +14,7 @@ import honshi
 from honshi.errors import ModelError, SealedError
 from honshi.evaluation import infer
 from honshi.evaluation.evaluate import loss_and_accuracy
+from honshi.layers import Kernels
 from honshi.models import CNN, MLP
 
 
@@ -28,6 +31,16 @@ def model() -> MLP:
 
 def as_tensors(images: honshi.Images) -> tuple[Tensor, Tensor]:
     return images.normalization(images.pixels), images.labels
+
+
+def counted(conv_pool: Callable[..., Any], seen: list[int]) -> Callable[..., Any]:
+    """The same, and of how many images it is, is noted."""
+
+    def noted(kernels: Kernels, images: Tensor, *others: Any, **named: Any) -> Any:
+        seen.append(len(images))
+        return conv_pool(kernels, images, *others, **named)
+
+    return noted
 
 
 class ThreeWay(nn.Module):
@@ -58,6 +71,19 @@ def test_inference_is_a_plain_loop_whatever_the_batch_size(model: MLP, images: h
 
     torch.testing.assert_close(logits, expected)
     assert torch.equal(labels, images.labels)
+
+
+def test_the_layers_of_a_convnet_are_computed_in_c(images: honshi.Images, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = CNN().eval()
+    inputs, _ = as_tensors(images)
+    expected = model(inputs)
+    seen: list[int] = []
+    monkeypatch.setattr(Kernels, "conv_pool", counted(Kernels.conv_pool, seen))
+
+    logits, _ = infer(model, images)
+
+    torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
+    assert seen == [230]
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 1000])
