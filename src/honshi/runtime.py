@@ -48,6 +48,13 @@ def device_of(model: nn.Module) -> torch.device:
     return parameter.device if parameter is not None else torch.device("cpu")
 
 
+def has_hooks(module: nn.Module) -> bool:
+    """Whether a hook wants to see what passes through this module, forward or backward."""
+    return bool(
+        module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
+    )
+
+
 def available_devices() -> list[str]:
     """The kinds of device that PyTorch can use here, the fastest first."""
     devices = ["cpu"]

@@ -15,6 +15,7 @@ from torch.autograd.function import once_differentiable
 
 from honshi.layers.kernels import LANES, Kernels, kernels
 from honshi.layers.max_pool import halves, keeps_edges, seen_through
+from honshi.runtime import has_hooks
 
 
 def pools_pictures(stage: nn.Sequential) -> bool:
@@ -52,12 +53,15 @@ def staged(stage: nn.Sequential, images: Tensor) -> Tensor:
 
 
 def _conv_pool(convolution: nn.Conv2d, pool: nn.MaxPool2d, images: Tensor) -> Tensor:
-    found = None
-    if images.is_cpu and images.dim() == 4 and not images.requires_grad and keeps_edges(pool, images):
-        watched = seen_through(images) or _has_hooks(convolution) or _has_hooks(pool)
-        found = None if watched else kernels()
+    watched = images.requires_grad or seen_through(images) or has_hooks(convolution) or has_hooks(pool)
+    found = None if watched else kernels()
     weight, dtype = convolution.weight, _dtype_of_features()
-    if found is None or not found.take_pictures(images, weight) or dtype not in (torch.float32, torch.bfloat16):
+    if (
+        found is None
+        or not found.take_pictures(images, weight)
+        or not keeps_edges(pool, images)
+        or dtype not in (torch.float32, torch.bfloat16)
+    ):
         features: Tensor = pool(convolution(images))
     elif torch.is_grad_enabled() and weight.requires_grad:
         features = _ConvPool.apply(images.contiguous(), weight, dtype, found)  # type: ignore[no-untyped-call]
@@ -69,10 +73,6 @@ def _conv_pool(convolution: nn.Conv2d, pool: nn.MaxPool2d, images: Tensor) -> Te
 def _dtype_of_features() -> torch.dtype:
     """What a convolution of float32 gives on the CPU."""
     return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
-
-
-def _has_hooks(layer: nn.Module) -> bool:
-    return bool(layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks or layer._backward_pre_hooks)
 
 
 class _ConvPool(torch.autograd.Function):

@@ -88,6 +88,18 @@ static void run(void (*work)(void *), Job *job, Parallel parallel, int threads) 
         work(job);
 }
 
+/* Of each channel the place of the maximum in its window: a byte. */
+INLINE bits load_place(const uint8_t *which, int64_t at) {
+    bytes small;
+    memcpy(&small, which + at, sizeof small);
+    return __builtin_convertvector(small, bits);
+}
+
+INLINE void store_place(uint8_t *which, int64_t at, bits place) {
+    bytes small = __builtin_convertvector(place, bytes);
+    memcpy(which + at, &small, sizeof small);
+}
+
 /* ---- Max pooling: windows of 2 x 2, at odd edges of what is left of them. A row is one of the output. ---- */
 
 /* As torch does: of equal ones the first, and what is not a number wins. */
@@ -112,8 +124,7 @@ INLINE void pool_rows(Job *job, int half) {
                     keep_larger(&best, &place, load(job->in, lower + left + k, half), 2);
                     keep_larger(&best, &place, load(job->in, lower + right + k, half), 3);
                     store(job->out, out + k, best, half);
-                    bytes small = __builtin_convertvector(place, bytes);
-                    memcpy(job->which + out + k, &small, sizeof small);
+                    store_place(job->which, out + k, place);
                 }
             }
         }
@@ -129,10 +140,8 @@ INLINE void pool_gradient_rows(Job *job, int half) {
                 int below = y + 1 < h, beside = x + 1 < w;
                 for (int64_t k = 0; k < c; k += LANES) {
                     bits gradient = load(job->in, from + k, half);
-                    bytes small;
-                    memcpy(&small, job->which + from + k, sizeof small);
                     /* Where the window is cut off, its pixels stood in for those that are not there. */
-                    bits place = __builtin_convertvector(small, bits) & (beside + 2 * below);
+                    bits place = load_place(job->which, from + k) & (beside + 2 * below);
                     store(job->out, upper + left + k, gradient & (place == 0), half);
                     if (beside)
                         store(job->out, upper + right + k, gradient & (place == 1), half);
@@ -209,10 +218,8 @@ INLINE void conv_pool_rows(Job *job, int half) {
                     if (x + 1 < w && y + 1 < h)
                         keep_larger(&best, &place, (bits)sums[3], 3);
                     store(job->out, out, rounded((vec)best, half), half);
-                    if (job->which) {
-                        bytes small = __builtin_convertvector(place, bytes);
-                        memcpy(job->which + out, &small, sizeof small);
-                    }
+                    if (job->which)
+                        store_place(job->which, out, place);
                 }
             }
         }
@@ -234,10 +241,7 @@ INLINE void conv_pool_gradient_rows(Job *job, int half) {
                     for (int tap = 0; tap < 9; tap++)
                         sums[tap] = factor(partial + tap * c, k);
                     for (int64_t x = 0, from = (image * out_h + y) * out_w * c + k; x < w; x += 2, from += c) {
-                        bits gradient = load(job->in2, from, half);
-                        bytes small;
-                        memcpy(&small, job->which + from, sizeof small);
-                        bits place = __builtin_convertvector(small, bits);
+                        bits gradient = load(job->in2, from, half), place = load_place(job->which, from);
                         for (int pixel = 0; pixel < 4; pixel++) {
                             const float *corner = lines + pixel / 2 * line + x + pixel % 2;
                             vec own = (vec)(gradient & (place == pixel));

@@ -89,13 +89,14 @@ class Muon(Optimizer):
         matrices = [(parameter, self.state[parameter]["momentum"]) for parameter in parameters]
         # torch.compile does not see what happens in C.
         found = None if torch.compiler.is_compiling() else compiled_steps(COEFFICIENTS)
-        small = [pair for pair in matrices if found.take(*pair)] if found is not None else []
+        small: list[tuple[Tensor, Tensor]] = []
+        for parameter, momentum in matrices:
+            if found is not None and found.take(parameter, momentum):
+                small.append((parameter, momentum))
+            else:
+                _step(parameter, momentum, group)
         if found is not None and small:
             found.step(small, group)
-        taken = {id(parameter) for parameter, _ in small}
-        for parameter, momentum in matrices:
-            if id(parameter) not in taken:
-                _step(parameter, momentum, group)
 
     def _adam(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
         for parameter in parameters:

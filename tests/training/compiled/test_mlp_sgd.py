@@ -200,6 +200,12 @@ class Subclass(MLP):
         return -super().forward(images)
 
 
+def backward_hooked() -> MLP:
+    model = MLP()
+    model.get_submodule("layer2").register_full_backward_pre_hook(lambda *_: None)
+    return model
+
+
 def hooked() -> MLP:
     model = mlp()
     model.get_submodule("layer2").register_forward_hook(lambda *_: None)
@@ -220,11 +226,22 @@ def frozen() -> MLP:
         lambda: mlp().double(),
         Subclass,
         hooked,
+        backward_hooked,
         frozen,
         lambda: mlp(()),
         lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 10)),
     ],
-    ids=["dropout", "batch norm", "double", "subclass", "hook", "frozen", "no hidden layer", "another module"],
+    ids=[
+        "dropout",
+        "batch norm",
+        "double",
+        "subclass",
+        "hook",
+        "backward hook",
+        "frozen",
+        "no hidden layer",
+        "another module",
+    ],
 )
 def test_it_leaves_other_models_to_the_readable_loop(mnist: honshi.Splits, make: Callable[[], nn.Module]) -> None:
     model = make()

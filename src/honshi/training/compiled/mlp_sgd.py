@@ -26,6 +26,7 @@ from honshi.errors import NonFiniteLossError
 from honshi.evaluation.evaluate import Criterion
 from honshi.losses import CrossEntropy
 from honshi.models import MLP
+from honshi.runtime import has_hooks
 
 # Steps in one call: long enough to pay for starting threads, short enough for a progress bar and Ctrl-C.
 BLOCK = 64
@@ -65,7 +66,7 @@ def _plain_mlp(model: MLP) -> bool:
             for p in model.parameters()
         )
         # A hook wants to see what passes; nothing passes through the modules or through autograd here.
-        and not any(m._forward_hooks or m._forward_pre_hooks or m._backward_hooks for m in model.modules())
+        and not any(map(has_hooks, model.modules()))
         and not any(p._backward_hooks for p in model.parameters())
     )
 
