@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,28 @@ def test_a_sealed_error_is_a_type_error_that_explains_the_exam() -> None:
     assert str(error).startswith("Tried to look: the test set is sealed. It is the real exam and is sat once")
     for way_out in ("honshi.test(model, splits.test)", "honshi test RUN", "splits.val", "honshi validate RUN"):
         assert way_out in str(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RequestError("{path}: there is no such folder.", path=Path("nowhere")),
+        IdxError(Path("images.gz"), 7, "it ends {where}.", where="here"),
+        NonFiniteLossError("loss became nan", 2, 30, 0.5),
+        SealedError("Tried to {what}", what="look"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_error_comes_back_whole_from_another_process(error: HonshiError) -> None:
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301
+    assert type(again) is type(error)
+    assert str(again) == str(error)
+    assert again.message == error.message
+    assert vars(again) == vars(error)
+
+
+def test_the_sentence_of_an_error_is_apart_from_what_is_filled_in() -> None:
+    error = RequestError("{path}: there is no such folder.", path=Path("nowhere"))
+    assert error.message.sentence == "{path}: there is no such folder."
+    assert error.message.parameters == {"path": Path("nowhere")}
+    assert str(error) == "nowhere: there is no such folder."

@@ -16,18 +16,43 @@
     ├── LedgerError                the record of openings cannot be read or written
     └── SealedError (TypeError)    the test set was handed to something that is not the exam
 
-Each message says what happened, where, and what to do about it: the command line prints it as it is.
+Each message says what happened, where, and what to do about it: the command line prints it as it is. It is a sentence
+with named places and what belongs there (`honshi.messages`):
+
+    raise DataNotFoundError("{path}: there is no such file.", path=path)
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+from honshi.messages import Message
 
 
 class HonshiError(Exception):
-    """Base of all errors that honshi raises on purpose."""
+    """Base of all errors that honshi raises on purpose.
+
+    Attributes:
+        message: the sentence and what is filled into it.
+    """
 
     exit_code = 1
+
+    def __init__(self, sentence: str | Message, /, **parameters: Any) -> None:
+        self.message = sentence if isinstance(sentence, Message) else Message(sentence, **parameters)
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        return str(self.message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exception's own way calls the class with the text alone, which those with more to carry do not take.
+        return _again, (type(self), self.args), self.__dict__
+
+
+def _again(kind: type[HonshiError], arguments: tuple[Any, ...]) -> HonshiError:
+    return kind.__new__(kind, *arguments)
 
 
 class RequestError(HonshiError):
@@ -64,8 +89,9 @@ class IdxError(DataError):
         offset: the byte, counted in the uncompressed content, at which it stopped making sense.
     """
 
-    def __init__(self, path: Path, offset: int, problem: str) -> None:
-        super().__init__(f"{path}: byte {offset}: {problem}")
+    def __init__(self, path: Path, offset: int, problem: str, /, **parameters: Any) -> None:
+        problem_there = Message(problem, **parameters)
+        super().__init__("{path}: byte {offset}: {problem}", path=path, offset=offset, problem=problem_there)
         self.path = path
         self.offset = offset
 
@@ -91,12 +117,14 @@ class NonFiniteLossError(HonshiError):
             the validation loss.
     """
 
-    def __init__(self, problem: str, epoch: int, step: int | None, lr: float) -> None:
+    def __init__(self, problem: str | Message, epoch: int, step: int | None, lr: float) -> None:
         super().__init__(
-            f"The {problem}, so training stopped there. "
-            f"Try a smaller learning rate (it was {lr:g}), a warm-up (--set schedule.warmup_epochs=1) "
+            "The {problem}, so training stopped there. "
+            "Try a smaller learning rate (it was {lr:g}), a warm-up (--set schedule.warmup_epochs=1) "
             "or gradient clipping (--set training.clip_grad_norm=1.0), and look for values in the "
-            "data that are not numbers."
+            "data that are not numbers.",
+            problem=problem,
+            lr=lr,
         )
         self.epoch = epoch
         self.step = step
@@ -115,9 +143,10 @@ class SealedError(HonshiError, TypeError):
 
     exit_code = 2
 
-    def __init__(self, attempt: str) -> None:
+    def __init__(self, attempt: str, /, **parameters: Any) -> None:
         super().__init__(
-            f"{attempt}: the test set is sealed. It is the real exam and is sat once, at the end, "
+            "{attempt}: the test set is sealed. It is the real exam and is sat once, at the end, "
             "with honshi.test(model, splits.test) or `honshi test RUN`. To measure while you still "
-            "decide things, use the mock exam: splits.val, or `honshi validate RUN`."
+            "decide things, use the mock exam: splits.val, or `honshi validate RUN`.",
+            attempt=Message(attempt, **parameters),
         )

@@ -1,0 +1,43 @@
+"""A sentence for people, kept apart from what is filled into it.
+
+A message is its English sentence with named places, ``"{path}: there is no such file."``, and what belongs there. The
+sentence is its key, as gettext has it: each stands once in the source, in the place that says it, and can be
+looked up in another language as long as nothing has been filled in.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Message:
+    """A sentence with named places and their values; ``str`` fills them in.
+
+    Attributes:
+        sentence: with places as `str.format` knows them, ``{count:,}`` among them; braces that are meant as such are
+            doubled where there are parameters.
+        parameters: by name; a message among them is filled in as its own text.
+    """
+
+    __slots__ = ("parameters", "sentence")
+
+    def __init__(self, sentence: str, /, **parameters: Any) -> None:
+        self.sentence = sentence
+        self.parameters = parameters
+
+    def __str__(self) -> str:
+        return self.sentence.format(**self.parameters) if self.parameters else self.sentence
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+    def __repr__(self) -> str:
+        return f"Message({self.sentence!r}, **{self.parameters!r})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Message):
+            return NotImplemented
+        return (self.sentence, self.parameters) == (other.sentence, other.parameters)
+
+    def __hash__(self) -> int:
+        return hash((self.sentence, tuple(self.parameters)))
