@@ -25,8 +25,8 @@ from benchmarks import machine
 from benchmarks.peers import plain_pytorch
 from benchmarks.peers.honshi import parts
 from honshi.files import write_json
-from honshi.training.captured import captured_epochs
 from honshi.training.epoch import train_epoch
+from honshi.training.loops.captured import captured_epochs
 
 ROOT = Path(__file__).parents[1]
 COLD_REPETITIONS = 3

@@ -33,8 +33,8 @@ from honshi.data.batches import Batches
 from honshi.files import write_json
 from honshi.recipe import Recipe
 from honshi.runtime import seeded
-from honshi.training.compiled import compiled_epochs
 from honshi.training.epoch import train_epoch
+from honshi.training.loops.compiled import compiled_epochs
 
 NAMES = {"compiled": "honshi, compiled epochs", "readable": "honshi, the readable loop", "plain": "plain PyTorch"}
 

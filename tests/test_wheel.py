@@ -38,6 +38,15 @@ def test_mnist_its_licence_and_the_recipes_are_in_the_wheel(built: Path) -> None
     assert not [name for name in names if name.startswith("tests/")]
 
 
+def test_the_c_code_is_in_the_wheel(built: Path) -> None:
+    sources = {f"honshi/native/{path.name}" for path in (ROOT / "src" / "honshi" / "native").glob("*.c")}
+    with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
+        names = set(wheel.namelist())
+
+    assert sources
+    assert sources <= names
+
+
 def test_mnist_and_its_licence_are_in_the_sdist(built: Path) -> None:
     with tarfile.open(next(built.glob("*.tar.gz"))) as sdist:
         names = {Path(name).name for name in sdist.getnames() if "mnist_files" in name}

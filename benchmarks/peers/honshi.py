@@ -13,7 +13,7 @@ from honshi.data import Normalization, idx, mnist
 from honshi.data.batches import Batches
 from honshi.recipe import Recipe
 from honshi.runtime import seeded
-from honshi.training.compiled import compiled_epochs
+from honshi.training.loops.compiled import compiled_epochs
 
 
 def parts(device: str = "cpu") -> tuple[nn.Module, nn.Module, Optimizer, Batches]:

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from honshi.data.images import Preprocessing, border_brightness
 from honshi.errors import DataNotFoundError, ImageError, ModelError
 from honshi.evaluation.evaluate import BATCH_SIZE
-from honshi.layers import compiled_layers
 from honshi.models.modes import evaluating
+from honshi.native.layers import compiled_layers
 from honshi.runtime import device_of
 
 # A picture's file, or its pixels: PIL, uint8 (h, w) or (h, w, 3) in numpy, uint8 (c, h, w) in torch.

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from honshi import compiling
+from honshi import native
 
 
 class Finished:
@@ -38,8 +38,8 @@ def _compiled() -> Path:
     """The compiled C code, made once for all processes that these tests start."""
     home = Path(tempfile.mkdtemp(prefix="honshi-tests-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
-    code = "import sys, pathlib, honshi.compiling as c; [c.compiled(pathlib.Path(path), {}) for path in sys.argv[1:]]"
-    sources = Path(compiling.__file__).parent.rglob("*.c")
+    code = "import sys, pathlib, honshi.native.library as c; [c.load(pathlib.Path(path), {}) for path in sys.argv[1:]]"
+    sources = Path(native.__file__).parent.glob("*.c")
     subprocess.run([sys.executable, "-c", code, *sources], env={**os.environ, "HONSHI_HOME": str(home)}, check=True)
     return home / "compiled"
 

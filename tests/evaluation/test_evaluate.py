@@ -14,8 +14,8 @@ import honshi
 from honshi.errors import ModelError, SealedError
 from honshi.evaluation import infer
 from honshi.evaluation.evaluate import loss_and_accuracy
-from honshi.layers import Kernels
 from honshi.models import CNN, MLP
+from honshi.native.kernels import Kernels
 
 
 @pytest.fixture

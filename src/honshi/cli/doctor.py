@@ -18,14 +18,14 @@ def doctor(as_json: bool) -> None:
     """
     from rich.table import Table
 
-    from honshi.compiling import find_compiler
     from honshi.data import mnist
     from honshi.data.fashion_mnist import DEBIAN_FOLDER
     from honshi.data.fashion_mnist import SHA256 as FASHION_FILES
     from honshi.files import home
+    from honshi.native.library import find_compiler
+    from honshi.native.mlp_sgd import library
     from honshi.runs.environment import describe
     from honshi.runtime import available_devices, pick_device
-    from honshi.training.compiled.mlp_sgd import library
 
     facts = describe(pick_device())
     del facts["started"]

@@ -17,9 +17,9 @@ from honshi.data.images import Images
 from honshi.errors import ModelError
 from honshi.evaluation.intervals import wilson
 from honshi.evaluation.metrics import ClassScore, confusion_matrix, per_class
-from honshi.layers import compiled_layers
 from honshi.losses import CrossEntropy
 from honshi.models.modes import evaluating, full_precision
+from honshi.native.layers import compiled_layers
 from honshi.runtime import device_of
 
 Criterion = Callable[[Tensor, Tensor], Tensor]

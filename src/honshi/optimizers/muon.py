@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.adam import adam
 
-from honshi.optimizers.compiled_muon import compiled_steps
+from honshi.native.muon import compiled_steps
 
 # The quintic whose iteration takes every singular value within (0, 1] close to 1, in five steps to between
 # 0.7 and 1.2: fast matters here, not exact (Jordan et al.).
@@ -91,7 +91,7 @@ class Muon(Optimizer):
         found = None if torch.compiler.is_compiling() else compiled_steps(COEFFICIENTS)
         small: list[tuple[Tensor, Tensor]] = []
         for parameter, momentum in matrices:
-            if found is not None and found.take(parameter, momentum):
+            if found is not None and found.supports(parameter, momentum):
                 small.append((parameter, momentum))
             else:
                 _step(parameter, momentum, group)

@@ -26,12 +26,10 @@ from honshi.data.sealed import Sealed
 from honshi.errors import NonFiniteLossError, SealedError
 from honshi.evaluation.evaluate import Criterion
 from honshi.evaluation.history import Row, best_row
-from honshi.layers import compiled_layers
+from honshi.native.layers import compiled_layers
 from honshi.runtime import keep_freed_memory, seeded
 from honshi.training import state
 from honshi.training.averaging import Averaging
-from honshi.training.captured import captured_epochs
-from honshi.training.compiled import compiled_epochs
 from honshi.training.distributed import (
     ALONE,
     SharedBatches,
@@ -43,6 +41,8 @@ from honshi.training.distributed import (
 )
 from honshi.training.early_stopping import EarlyStopping
 from honshi.training.epoch import train_epoch
+from honshi.training.loops.captured import captured_epochs
+from honshi.training.loops.compiled import compiled_epochs
 
 
 @dataclass(frozen=True)

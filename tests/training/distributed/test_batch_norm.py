@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from honshi.layers.kernels import GRAIN
+from honshi.native.kernels import GRAIN
 from honshi.training.distributed import ALONE
 from honshi.training.distributed.batch_norm import normalised
 

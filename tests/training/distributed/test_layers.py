@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from honshi.layers import compiled_layers
 from honshi.models import CNN, Ensemble
+from honshi.native.layers import compiled_layers
 from honshi.training.distributed import ALONE, World, shared_layers
 
 

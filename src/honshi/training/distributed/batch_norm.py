@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from honshi.layers import Kernels, kernels
 from honshi.models.modes import full_precision
+from honshi.native.kernels import Kernels, kernels
 from honshi.training.distributed.world import World
 
 
@@ -26,7 +26,7 @@ def normalised(world: World, norm: _BatchNorm, inputs: Tensor) -> Tensor:
         return type(norm).forward(norm, inputs)  # which says what is wrong
     found = kernels() if inputs.is_cpu and _in_float32(norm) else None
     # The second is the same in all processes, whatever their shares look like, so that all get the same bits of it.
-    over_features: Norm = found if found is not None and found.take(inputs) else InTorch()
+    over_features: Norm = found if found is not None and found.supports(inputs) else InTorch()
     over_channels: Norm = found or InTorch()
     outputs: Tensor = _Normalise.apply(  # type: ignore[no-untyped-call]
         inputs, norm.weight, norm.bias, norm, world, over_features, over_channels
@@ -88,7 +88,7 @@ def _momentum(norm: _BatchNorm) -> float | None:
 
 
 class InTorch:
-    """What `Kernels` does for batch norm, by operations of torch: for features that those do not take."""
+    """What `Kernels` does for batch norm, by operations of torch: for features that those do not support."""
 
     def sums(self, inputs: Tensor) -> Tensor:
         channels = inputs.shape[1]

@@ -27,7 +27,7 @@ from honshi.training.tally import Tally
 if TYPE_CHECKING:  # a torch that was built for one process has no buckets, and Windows no such memory
     from torch.distributed import GradBucket  # type: ignore[attr-defined]
 
-    from honshi.training.distributed.shared_sum import SharedSum
+    from honshi.native.shared_sum import SharedSum
 
 
 class SharedEpochs:
@@ -107,7 +107,7 @@ class SharedEpochs:
 def _mean_gradients(shared: SharedSum, bucket: GradBucket) -> Future[Tensor]:
     """The mean over processes, as DDP takes it, through shared memory where that goes."""
     gradients = bucket.buffer()
-    if not shared.takes(gradients):
+    if not shared.supports(gradients):
         from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 
         return allreduce_hook(None, bucket)  # type: ignore[arg-type]  # None: of all processes

@@ -9,8 +9,9 @@ from functools import partial
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from honshi.layers import forwards, kernels
 from honshi.models import Ensemble
+from honshi.native.kernels import kernels
+from honshi.native.layers import forwards
 from honshi.runtime import device_of
 from honshi.training.distributed.batch_norm import normalised
 from honshi.training.distributed.world import World

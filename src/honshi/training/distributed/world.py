@@ -19,7 +19,7 @@ from torch import Tensor
 from honshi.errors import HonshiError, RequestError, RunError
 
 if TYPE_CHECKING:
-    from honshi.training.distributed.shared_sum import SharedSum
+    from honshi.native.shared_sum import SharedSum
 
 T = TypeVar("T")
 
@@ -99,7 +99,7 @@ class World:
         Raises:
             RuntimeError: another process has ended.
         """
-        if self.shared is not None and self.shared.takes(tensor):
+        if self.shared is not None and self.shared.supports(tensor):
             self.shared.add_up(tensor)
         elif self.size > 1:
             dist.all_reduce(tensor)
@@ -200,7 +200,7 @@ def _share_memory(world: World, own_core: bool) -> World:
     """
     if not LINUX or world.size == 1 or os.environ.get("LOCAL_WORLD_SIZE") != str(world.size):
         return world
-    from honshi.training.distributed.shared_sum import SharedSum  # needs what only Unix has
+    from honshi.native.shared_sum import SharedSum  # needs what only Unix has
 
     shared = None
     if world.first:

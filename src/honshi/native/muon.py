@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import increment_version
 
-from honshi.compiling import Signature, compiled, float64, int32, int64, parallel, pointer
+from honshi.native.library import Signature, float64, int32, int64, load, parallel, pointer
 
 # Where the shorter side is longer, torch's products keep all cores busy, and little is left to win.
 LARGEST = 128
@@ -30,7 +30,7 @@ class CompiledSteps:
         self.code = code
         self.coefficients = (float64 * 3)(*coefficients)
 
-    def take(self, weight: Tensor, momentum: Tensor) -> bool:
+    def supports(self, weight: Tensor, momentum: Tensor) -> bool:
         """Whether it knows a matrix: float32, small enough, and weight, gradient and momentum in memory alike."""
         tensors = (weight, weight.grad, momentum)
         layout = torch.contiguous_format if weight.is_contiguous() else torch.channels_last
@@ -87,5 +87,5 @@ def compiled_steps(coefficients: tuple[float, float, float]) -> CompiledSteps | 
         "muon_scratch": (int64, [pointer, int64]),
         "muon_step": (None, [pointer, int64, pointer, float64, float64, float64, pointer, pointer, int32]),
     }
-    code = compiled(resources.files(__package__) / "compiled_muon.c", signatures)
+    code = load(resources.files(__package__) / "muon.c", signatures)
     return None if code is None else CompiledSteps(code, coefficients)

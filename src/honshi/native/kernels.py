@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from honshi.compiling import Signature, compiled, float64, int32, int64, parallel, pointer
+from honshi.native.library import Signature, float64, int32, int64, load, parallel, pointer
 
 # Channels are computed in vectors of so many.
 LANES = 8
@@ -24,7 +24,7 @@ WIDEST = 1 << 12
 
 
 class Kernels:
-    """The compiled functions. All features are such as they `take`."""
+    """The compiled functions. All features are such as they `support`."""
 
     def __init__(self, code: ctypes.CDLL, parallel: int | None) -> None:
         """
@@ -35,7 +35,7 @@ class Kernels:
         self.code = code
         self.parallel = parallel
 
-    def take(self, features: Tensor) -> bool:
+    def supports(self, features: Tensor) -> bool:
         """Whether features are such as these functions know: on a CPU, float32 or bfloat16, the channels of a pixel
         side by side. And whether the threads are there that torch would use."""
         layout = torch.channels_last if features.dim() == 4 else torch.contiguous_format
@@ -48,7 +48,7 @@ class Kernels:
             and self._has_threads()
         )
 
-    def take_pictures(self, images: Tensor, filters: Tensor) -> bool:
+    def supports_pictures(self, images: Tensor, filters: Tensor) -> bool:
         """The same of pictures of one channel, and of 3 x 3 filters (c, 1, 3, 3): float32."""
         return (
             all(
@@ -72,7 +72,9 @@ class Kernels:
         size = (b, c, -(-h // 2), -(-w // 2))
         outputs = torch.empty(size, dtype=inputs.dtype, device="cpu", memory_format=torch.channels_last)
         places = _empty(outputs.numel(), dtype=torch.uint8)
-        self.code.max_pool(inputs.data_ptr(), outputs.data_ptr(), places.data_ptr(), b, h, w, c, *self._how(inputs))
+        self.code.max_pool(
+            inputs.data_ptr(), outputs.data_ptr(), places.data_ptr(), b, h, w, c, *self._dtype_and_threads(inputs)
+        )
         return outputs, places
 
     def max_pool_gradient(self, gradient: Tensor, places: Tensor, shape: torch.Size) -> Tensor:
@@ -81,7 +83,14 @@ class Kernels:
         gradient = gradient.contiguous(memory_format=torch.channels_last)
         to_inputs = torch.empty(shape, dtype=gradient.dtype, device="cpu", memory_format=torch.channels_last)
         self.code.max_pool_gradient(
-            gradient.data_ptr(), to_inputs.data_ptr(), places.data_ptr(), b, h, w, c, *self._how(to_inputs)
+            gradient.data_ptr(),
+            to_inputs.data_ptr(),
+            places.data_ptr(),
+            b,
+            h,
+            w,
+            c,
+            *self._dtype_and_threads(to_inputs),
         )
         return to_inputs
 
@@ -103,7 +112,7 @@ class Kernels:
             h,
             w,
             c,
-            *self._how(outputs),
+            *self._dtype_and_threads(outputs),
         )
         return outputs, which
 
@@ -122,7 +131,7 @@ class Kernels:
             h,
             w,
             c,
-            *self._how(gradient),
+            *self._dtype_and_threads(gradient),
         )
         return to_filters
 
@@ -131,7 +140,9 @@ class Kernels:
         rows, channels = _rows(inputs)
         partial = self._partial(rows, channels)
         sums = _empty(2 * channels + 1, dtype=torch.float64)
-        self.code.norm_sums(inputs.data_ptr(), rows, channels, partial.data_ptr(), sums.data_ptr(), *self._how(inputs))
+        self.code.norm_sums(
+            inputs.data_ptr(), rows, channels, partial.data_ptr(), sums.data_ptr(), *self._dtype_and_threads(inputs)
+        )
         return sums
 
     def moments(self, norm: _BatchNorm, sums: Tensor, momentum: float | None) -> tuple[Tensor, Tensor]:
@@ -170,7 +181,7 @@ class Kernels:
             partial.data_ptr(),
             sums.data_ptr(),
             to_weights.data_ptr(),
-            *self._how(inputs),
+            *self._dtype_and_threads(inputs),
         )
         return sums, to_weights
 
@@ -194,14 +205,14 @@ class Kernels:
             factors.data_ptr(),
             rows,
             channels,
-            *self._how(inputs),
+            *self._dtype_and_threads(inputs),
         )
         return outputs
 
     def _partial(self, rows: int, channels: int) -> Tensor:
         return _empty(self.code.norm_partial_size(rows, channels))
 
-    def _how(self, features: Tensor) -> tuple[bool, int | None, int]:
+    def _dtype_and_threads(self, features: Tensor) -> tuple[bool, int | None, int]:
         """Whether numbers are bfloat16, what hands the work to threads, and to how many."""
         threads = torch.get_num_threads() if features.numel() > GRAIN else 1
         return features.dtype == torch.bfloat16, self.parallel, threads
@@ -223,7 +234,7 @@ def kernels() -> Kernels | None:
         "norm_gradient_factors": (None, [pointer, pointer, int64, float64, pointer, pointer]),
         "norm_scale": (None, [*[pointer] * 4, int64, int64, *how]),
     }
-    code = compiled(resources.files(__package__) / "kernels.c", signatures)
+    code = load(resources.files(__package__) / "kernels.c", signatures)
     if code is None:
         return None
     return Kernels(code, parallel())

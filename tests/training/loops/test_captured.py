@@ -17,8 +17,8 @@ from honshi.losses import CrossEntropy
 from honshi.models import CNN, MLP, TTA, Ensemble
 from honshi.recipe import AdamOptions, OneCycleOptions, SGDOptions
 from honshi.training.averaging import Averaging
-from honshi.training.captured import CapturedEpochs, _Snapshot, captured_epochs
 from honshi.training.epoch import train_epoch
+from honshi.training.loops.captured import CapturedEpochs, _Snapshot, captured_epochs
 
 CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="a CUDA graph needs a CUDA device")
 DEVICES = ["cpu", pytest.param("cuda", marks=CUDA)]

@@ -16,14 +16,14 @@ import torch.distributed as dist
 if sys.platform != "linux":
     pytest.skip("memory is shared on Linux alone", allow_module_level=True)
 
+from honshi.native.shared_sum import ALIVE_SECONDS, PLACE_SIZE, SharedSum
 from honshi.training.distributed import World
-from honshi.training.distributed.shared_sum import ALIVE_SECONDS, PLACE_SIZE, SharedSum
 
 # The second of two processes: it adds up as many tensors as it is told to, and then waits for its end.
 OTHER = """
 import sys, torch
 from honshi.training.distributed import World
-from honshi.training.distributed.shared_sum import SharedSum
+from honshi.native.shared_sum import SharedSum
 
 address, kind, size, rounds = sys.argv[1:]
 shared = SharedSum(1, 2, address)
@@ -127,7 +127,7 @@ def test_tensors_of_different_sizes_are_not_added_up(
     ids=["small", "just fits", "too large", "another kind of number", "not in order", "elsewhere"],
 )
 def test_what_it_takes(first: SharedSum, tensor: torch.Tensor, taken: bool) -> None:
-    assert first.takes(tensor) is taken
+    assert first.supports(tensor) is taken
 
 
 def test_another_file_is_not_taken_for_it(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_without_files_that_have_no_name_there_is_none(monkeypatch: pytest.Monke
 
 
 def test_without_a_compiler_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("honshi.training.distributed.shared_sum.library", lambda: None)
+    monkeypatch.setattr("honshi.native.shared_sum.library", lambda: None)
 
     with pytest.raises(OSError, match="compiler"):
         SharedSum(0, 2)

@@ -1,7 +1,4 @@
-"""Layers that on a CPU go over the features fewer times than by operations of torch, in C: `kernels.c`.
-
-The numbers are the same within rounding; what the C code does not know, torch computes.
-"""
+"""The layers of a model that on a CPU are computed in C while it trains or is scored."""
 
 from __future__ import annotations
 
@@ -11,12 +8,10 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from honshi.layers.convolution import pools_pictures, staged
-from honshi.layers.kernels import Kernels, kernels
-from honshi.layers.max_pool import halves, pooled
+from honshi.native.convolution import run_stage, starts_with_conv_pool
+from honshi.native.kernels import kernels
+from honshi.native.max_pool import is_two_by_two, max_pool
 from honshi.runtime import device_of
-
-__all__ = ["Kernels", "compiled_layers", "forwards", "kernels"]
 
 
 @contextmanager
@@ -25,10 +20,10 @@ def compiled_layers(model: nn.Module) -> Iterator[None]:
     computed: dict[nn.Module, Callable[[Tensor], Tensor]] = {}
     if device_of(model).type == "cpu":
         for module in model.modules():
-            if isinstance(module, nn.Sequential) and pools_pictures(module):
-                computed[module] = partial(staged, module)
-            elif isinstance(module, nn.MaxPool2d) and halves(module):
-                computed[module] = partial(pooled, module)
+            if isinstance(module, nn.Sequential) and starts_with_conv_pool(module):
+                computed[module] = partial(run_stage, module)
+            elif isinstance(module, nn.MaxPool2d) and is_two_by_two(module):
+                computed[module] = partial(max_pool, module)
     if computed:
         kernels()  # so that no epoch has to wait until they are compiled
     with forwards(computed):

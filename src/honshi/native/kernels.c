@@ -6,8 +6,8 @@
    is one byte, and every pass over the features reads each once and writes each once. The features of the first
    convolution, the largest of all, are never written: only their maxima are.
 
-   Numbers are float32, or bfloat16 (half = 1), which is the upper half of a float32; arithmetic is float32, sums
-   are float64. Channels come in whole vectors of LANES. The threads are those of torch, to which `parallel` hands
+   Numbers are float32, or bfloat16 (bfloat16 = 1), which is the upper half of a float32; arithmetic is float32,
+   sums are float64. Channels come in whole vectors of LANES. The threads are those of torch, to which `parallel` hands
    the work (GOMP_parallel of its OpenMP; without it one thread does all). No result depends on their number.
 
    Shapes: n images, each (h, w) pixels of c channels; r = n h w rows. */
@@ -23,7 +23,7 @@ enum { LANES = 8, POOL_ROWS = 8 };
 typedef int32_t bits __attribute__((vector_size(4 * LANES)));
 typedef float vec __attribute__((vector_size(4 * LANES)));
 typedef uint8_t bytes __attribute__((vector_size(LANES)));
-typedef uint16_t halves __attribute__((vector_size(2 * LANES)));
+typedef uint16_t upper_halves __attribute__((vector_size(2 * LANES)));
 typedef void (*Parallel)(void (*work)(void *), void *job, unsigned threads, unsigned flags);
 
 typedef struct {
@@ -33,14 +33,14 @@ typedef struct {
     const float *factors;      /* by channel; as many rows of c as the work needs */
     float *partial;            /* sums over the rows of a block: (blocks, 2, c), or (blocks, 9, c) of a convolution */
     int64_t height, width, channels, rows, block;
-    int half;
+    int bfloat16;
     _Atomic int64_t next;      /* the first row that nobody has taken yet */
 } Job;
 
-INLINE bits load(const char *numbers, int64_t place, int half) {
+INLINE bits load(const char *numbers, int64_t place, int bfloat16) {
     bits value;
-    if (half) {
-        halves upper;
+    if (bfloat16) {
+        upper_halves upper;
         memcpy(&upper, numbers + 2 * place, sizeof upper);
         return __builtin_convertvector(upper, bits) << 16;
     }
@@ -49,9 +49,9 @@ INLINE bits load(const char *numbers, int64_t place, int half) {
 }
 
 /* Of bfloat16 the lower half must be zero already. */
-INLINE void store(char *numbers, int64_t place, bits value, int half) {
-    if (half) {
-        halves upper = __builtin_convertvector(value >> 16, halves);
+INLINE void store(char *numbers, int64_t place, bits value, int bfloat16) {
+    if (bfloat16) {
+        upper_halves upper = __builtin_convertvector(value >> 16, upper_halves);
         memcpy(numbers + 2 * place, &upper, sizeof upper);
     } else {
         memcpy(numbers + 4 * place, &value, sizeof value);
@@ -59,9 +59,9 @@ INLINE void store(char *numbers, int64_t place, bits value, int half) {
 }
 
 /* The nearest bfloat16, of two the even one; what is not a number stays so. */
-INLINE bits rounded(vec value, int half) {
+INLINE bits rounded(vec value, int bfloat16) {
     bits exact = (bits)value;
-    if (!half)
+    if (!bfloat16)
         return exact;
     bits nearest = exact + 0x7fff + ((exact >> 16) & 1);
     bits broken = value != value;
@@ -74,8 +74,8 @@ INLINE vec factor(const float *row, int64_t channel) {
     return value;
 }
 
-/* Take the next block of rows; 0 where none is left. */
-INLINE int take(Job *job, int64_t *first, int64_t *last) {
+/* The next block of rows; 0 where none is left. */
+INLINE int next_block(Job *job, int64_t *first, int64_t *last) {
     *first = atomic_fetch_add_explicit(&job->next, job->block, memory_order_relaxed);
     *last = *first + job->block < job->rows ? *first + job->block : job->rows;
     return *first < job->rows;
@@ -110,66 +110,68 @@ INLINE void keep_larger(bits *best, bits *place, bits other, int number) {
     *place = (more & number) | (~more & *place);
 }
 
-INLINE void pool_rows(Job *job, int half) {
+INLINE void pool_rows(Job *job, int bfloat16) {
     int64_t h = job->height, w = job->width, c = job->channels, out_h = (h + 1) / 2, out_w = (w + 1) / 2, first, last;
-    while (take(job, &first, &last))
+    while (next_block(job, &first, &last))
         for (int64_t row = first; row < last; row++) {
             int64_t y = 2 * (row % out_h), upper = (row / out_h * h + y) * w * c;
             int64_t lower = y + 1 < h ? upper + w * c : upper;
             for (int64_t x = 0, out = row * out_w * c; x < w; x += 2, out += c) {
                 int64_t left = x * c, right = x + 1 < w ? left + c : left;
                 for (int64_t k = 0; k < c; k += LANES) {
-                    bits best = load(job->in, upper + left + k, half), place = {0};
-                    keep_larger(&best, &place, load(job->in, upper + right + k, half), 1);
-                    keep_larger(&best, &place, load(job->in, lower + left + k, half), 2);
-                    keep_larger(&best, &place, load(job->in, lower + right + k, half), 3);
-                    store(job->out, out + k, best, half);
+                    bits best = load(job->in, upper + left + k, bfloat16), place = {0};
+                    keep_larger(&best, &place, load(job->in, upper + right + k, bfloat16), 1);
+                    keep_larger(&best, &place, load(job->in, lower + left + k, bfloat16), 2);
+                    keep_larger(&best, &place, load(job->in, lower + right + k, bfloat16), 3);
+                    store(job->out, out + k, best, bfloat16);
                     store_place(job->which, out + k, place);
                 }
             }
         }
 }
 
-INLINE void pool_gradient_rows(Job *job, int half) {
+INLINE void pool_gradient_rows(Job *job, int bfloat16) {
     int64_t h = job->height, w = job->width, c = job->channels, out_h = (h + 1) / 2, out_w = (w + 1) / 2, first, last;
-    while (take(job, &first, &last))
+    while (next_block(job, &first, &last))
         for (int64_t row = first; row < last; row++) {
             int64_t y = 2 * (row % out_h), upper = (row / out_h * h + y) * w * c, lower = upper + w * c;
             for (int64_t x = 0, from = row * out_w * c; x < w; x += 2, from += c) {
                 int64_t left = x * c, right = left + c;
                 int below = y + 1 < h, beside = x + 1 < w;
                 for (int64_t k = 0; k < c; k += LANES) {
-                    bits gradient = load(job->in, from + k, half);
+                    bits gradient = load(job->in, from + k, bfloat16);
                     /* Where the window is cut off, its pixels stood in for those that are not there. */
                     bits place = load_place(job->which, from + k) & (beside + 2 * below);
-                    store(job->out, upper + left + k, gradient & (place == 0), half);
+                    store(job->out, upper + left + k, gradient & (place == 0), bfloat16);
                     if (beside)
-                        store(job->out, upper + right + k, gradient & (place == 1), half);
+                        store(job->out, upper + right + k, gradient & (place == 1), bfloat16);
                     if (below)
-                        store(job->out, lower + left + k, gradient & (place == 2), half);
+                        store(job->out, lower + left + k, gradient & (place == 2), bfloat16);
                     if (beside && below)
-                        store(job->out, lower + right + k, gradient & (place == 3), half);
+                        store(job->out, lower + right + k, gradient & (place == 3), bfloat16);
                 }
             }
         }
 }
 
-static void pool_work(void *job) { ((Job *)job)->half ? pool_rows(job, 1) : pool_rows(job, 0); }
-static void pool_gradient_work(void *job) { ((Job *)job)->half ? pool_gradient_rows(job, 1) : pool_gradient_rows(job, 0); }
+static void pool_work(void *job) { ((Job *)job)->bfloat16 ? pool_rows(job, 1) : pool_rows(job, 0); }
+static void pool_gradient_work(void *job) {
+    ((Job *)job)->bfloat16 ? pool_gradient_rows(job, 1) : pool_gradient_rows(job, 0);
+}
 
 /* in (n, h, w, c) to out and which (n, ceil(h / 2), ceil(w / 2), c). */
 void max_pool(const void *in, void *out, uint8_t *which, int64_t images, int64_t height, int64_t width,
-              int64_t channels, int half, Parallel parallel, int threads) {
+              int64_t channels, int bfloat16, Parallel parallel, int threads) {
     Job job = {.in = in, .out = out, .which = which, .height = height, .width = width, .channels = channels,
-               .rows = images * ((height + 1) / 2), .block = POOL_ROWS, .half = half};
+               .rows = images * ((height + 1) / 2), .block = POOL_ROWS, .bfloat16 = bfloat16};
     run(pool_work, &job, parallel, threads);
 }
 
 /* Of the gradient at out that at in. */
 void max_pool_gradient(const void *at_out, void *at_in, uint8_t *which, int64_t images, int64_t height, int64_t width,
-                       int64_t channels, int half, Parallel parallel, int threads) {
+                       int64_t channels, int bfloat16, Parallel parallel, int threads) {
     Job job = {.in = at_out, .out = at_in, .which = which, .height = height, .width = width, .channels = channels,
-               .rows = images * ((height + 1) / 2), .block = POOL_ROWS, .half = half};
+               .rows = images * ((height + 1) / 2), .block = POOL_ROWS, .bfloat16 = bfloat16};
     run(pool_gradient_work, &job, parallel, threads);
 }
 
@@ -190,11 +192,11 @@ INLINE void lines_around(const Job *job, int64_t image, int64_t y, float *lines)
     }
 }
 
-INLINE void conv_pool_rows(Job *job, int half) {
+INLINE void conv_pool_rows(Job *job, int bfloat16) {
     int64_t h = job->height, w = job->width, c = job->channels, out_h = (h + 1) / 2, out_w = (w + 1) / 2, first, last;
     int64_t line = w + 3;
     float lines[4 * line];
-    while (take(job, &first, &last))
+    while (next_block(job, &first, &last))
         for (int64_t row = first; row < last; row++) {
             int64_t y = 2 * (row % out_h);
             lines_around(job, row / out_h, y, lines);
@@ -217,7 +219,7 @@ INLINE void conv_pool_rows(Job *job, int half) {
                         keep_larger(&best, &place, (bits)sums[2], 2);
                     if (x + 1 < w && y + 1 < h)
                         keep_larger(&best, &place, (bits)sums[3], 3);
-                    store(job->out, out, rounded((vec)best, half), half);
+                    store(job->out, out, rounded((vec)best, bfloat16), bfloat16);
                     if (job->which)
                         store_place(job->which, out, place);
                 }
@@ -226,11 +228,11 @@ INLINE void conv_pool_rows(Job *job, int half) {
 }
 
 /* A row is a whole image. */
-INLINE void conv_pool_gradient_rows(Job *job, int half) {
+INLINE void conv_pool_gradient_rows(Job *job, int bfloat16) {
     int64_t h = job->height, w = job->width, c = job->channels, out_h = (h + 1) / 2, out_w = (w + 1) / 2, first, last;
     int64_t line = w + 3;
     float lines[4 * line];
-    while (take(job, &first, &last))
+    while (next_block(job, &first, &last))
         for (int64_t image = first; image < last; image++) {
             float *partial = job->partial + image * 9 * c;
             memset(partial, 0, 9 * c * sizeof *partial);
@@ -241,7 +243,7 @@ INLINE void conv_pool_gradient_rows(Job *job, int half) {
                     for (int tap = 0; tap < 9; tap++)
                         sums[tap] = factor(partial + tap * c, k);
                     for (int64_t x = 0, from = (image * out_h + y) * out_w * c + k; x < w; x += 2, from += c) {
-                        bits gradient = load(job->in2, from, half), place = load_place(job->which, from);
+                        bits gradient = load(job->in2, from, bfloat16), place = load_place(job->which, from);
                         for (int pixel = 0; pixel < 4; pixel++) {
                             const float *corner = lines + pixel / 2 * line + x + pixel % 2;
                             vec own = (vec)(gradient & (place == pixel));
@@ -256,30 +258,30 @@ INLINE void conv_pool_gradient_rows(Job *job, int half) {
         }
 }
 
-static void conv_pool_work(void *job) { ((Job *)job)->half ? conv_pool_rows(job, 1) : conv_pool_rows(job, 0); }
+static void conv_pool_work(void *job) { ((Job *)job)->bfloat16 ? conv_pool_rows(job, 1) : conv_pool_rows(job, 0); }
 static void conv_pool_gradient_work(void *job) {
-    ((Job *)job)->half ? conv_pool_gradient_rows(job, 1) : conv_pool_gradient_rows(job, 0);
+    ((Job *)job)->bfloat16 ? conv_pool_gradient_rows(job, 1) : conv_pool_gradient_rows(job, 0);
 }
 
 /* pictures (n, h, w) by filters (c, 9) to out (n, ceil(h / 2), ceil(w / 2), c) and which, as of max_pool; which may
    be NULL. */
 void conv_pool(const float *pictures, const float *filters, void *out, uint8_t *which, int64_t images, int64_t height,
-               int64_t width, int64_t channels, int half, Parallel parallel, int threads) {
+               int64_t width, int64_t channels, int bfloat16, Parallel parallel, int threads) {
     float factors[9 * channels];
     for (int64_t i = 0; i < 9 * channels; i++)
         factors[i % 9 * channels + i / 9] = filters[i];
     Job job = {.in = (const char *)pictures, .out = out, .which = which, .factors = factors, .height = height,
                .width = width, .channels = channels, .rows = images * ((height + 1) / 2), .block = POOL_ROWS,
-               .half = half};
+               .bfloat16 = bfloat16};
     run(conv_pool_work, &job, parallel, threads);
 }
 
 /* Of the gradient at out that at filters (c, 9); partial holds 9 c floats an image. */
 void conv_pool_gradient(const void *at_out, const float *pictures, uint8_t *which, float *partial, float *at_filters,
-                        int64_t images, int64_t height, int64_t width, int64_t channels, int half, Parallel parallel,
+                        int64_t images, int64_t height, int64_t width, int64_t channels, int bfloat16, Parallel parallel,
                         int threads) {
     Job job = {.in = (const char *)pictures, .in2 = at_out, .which = which, .partial = partial, .height = height,
-               .width = width, .channels = channels, .rows = images, .block = 1, .half = half};
+               .width = width, .channels = channels, .rows = images, .block = 1, .bfloat16 = bfloat16};
     run(conv_pool_gradient_work, &job, parallel, threads);
     double sums[9 * channels];
     memset(sums, 0, sizeof sums);
@@ -296,14 +298,14 @@ void conv_pool_gradient(const void *at_out, const float *pictures, uint8_t *whic
 static int64_t norm_block(int64_t channels) { return channels < 256 ? 4096 / channels : 16; }
 
 /* Of a block the sums of x - p and (x - p)^2, with p the factor; or of a gradient g and g (x - p). */
-INLINE void sum_rows(Job *job, int half, int gradient) {
+INLINE void sum_rows(Job *job, int bfloat16, int gradient) {
     int64_t c = job->channels, first, last;
-    while (take(job, &first, &last))
+    while (next_block(job, &first, &last))
         for (int64_t k = 0; k < c; k += LANES) {
             vec sum = {0}, product = {0}, pivot = factor(job->factors, k);
             for (int64_t row = first; row < last; row++) {
-                vec centred = (vec)load(job->in, row * c + k, half) - pivot;
-                vec weight = gradient ? (vec)load(job->in2, row * c + k, half) : centred;
+                vec centred = (vec)load(job->in, row * c + k, bfloat16) - pivot;
+                vec weight = gradient ? (vec)load(job->in2, row * c + k, bfloat16) : centred;
                 sum += weight;
                 product += weight * centred;
             }
@@ -313,8 +315,8 @@ INLINE void sum_rows(Job *job, int half, int gradient) {
         }
 }
 
-static void sum_work(void *job) { ((Job *)job)->half ? sum_rows(job, 1, 0) : sum_rows(job, 0, 0); }
-static void gradient_sum_work(void *job) { ((Job *)job)->half ? sum_rows(job, 1, 1) : sum_rows(job, 0, 1); }
+static void sum_work(void *job) { ((Job *)job)->bfloat16 ? sum_rows(job, 1, 0) : sum_rows(job, 0, 0); }
+static void gradient_sum_work(void *job) { ((Job *)job)->bfloat16 ? sum_rows(job, 1, 1) : sum_rows(job, 0, 1); }
 
 static void total(const Job *job, double *sums) {
     memset(sums, 0, 2 * job->channels * sizeof *sums);
@@ -331,15 +333,15 @@ int64_t norm_partial_size(int64_t rows, int64_t channels) {
 
 /* sums (2 c + 1): of in (r, c), of its squares, and r. Taken from the first row, so that a large mean costs no
    digits. */
-void norm_sums(const void *in, int64_t rows, int64_t channels, float *partial, double *sums, int half,
+void norm_sums(const void *in, int64_t rows, int64_t channels, float *partial, double *sums, int bfloat16,
                Parallel parallel, int threads) {
     float *pivot = partial + norm_partial_size(rows, channels) - 2 * channels;
     for (int64_t k = 0; k < channels && rows; k += LANES) {
-        bits value = load(in, k, half);
+        bits value = load(in, k, bfloat16);
         memcpy(pivot + k, &value, sizeof value);
     }
     Job job = {.in = in, .factors = pivot, .partial = partial, .channels = channels, .rows = rows,
-               .block = norm_block(channels), .half = half};
+               .block = norm_block(channels), .bfloat16 = bfloat16};
     run(sum_work, &job, parallel, threads);
     total(&job, sums);
     for (int64_t k = 0; k < channels && rows; k++) {
@@ -372,12 +374,12 @@ void norm_moments(const double *sums, int64_t channels, double eps, const float 
 /* sums (2, c): of the gradient (r, c), and of its product with in - mean; and with them the gradients at weight and
    bias, to_weights (2, c). */
 void norm_gradient_sums(const void *gradient, const void *in, const double *moments, int64_t rows, int64_t channels,
-                        float *partial, double *sums, float *to_weights, int half, Parallel parallel, int threads) {
+                        float *partial, double *sums, float *to_weights, int bfloat16, Parallel parallel, int threads) {
     float *mean = partial + norm_partial_size(rows, channels) - 2 * channels;
     for (int64_t k = 0; k < channels; k++)
         mean[k] = moments[k];
     Job job = {.in = in, .in2 = gradient, .factors = mean, .partial = partial, .channels = channels, .rows = rows,
-               .block = norm_block(channels), .half = half};
+               .block = norm_block(channels), .bfloat16 = bfloat16};
     run(gradient_sum_work, &job, parallel, threads);
     total(&job, sums);
     for (int64_t k = 0; k < channels; k++) {
@@ -402,26 +404,26 @@ void norm_gradient_factors(const double *sums, const double *moments, int64_t ch
 }
 
 /* in a + b; or in a + b + in2 d. The factors are a, b and d, each (c,). */
-INLINE void scale_rows(Job *job, int half, int both) {
+INLINE void scale_rows(Job *job, int bfloat16, int both) {
     int64_t c = job->channels, first, last;
     const float *a = job->factors, *b = a + c, *d = b + c;
-    while (take(job, &first, &last))
+    while (next_block(job, &first, &last))
         for (int64_t row = first; row < last; row++)
             for (int64_t k = 0; k < c; k += LANES) {
-                vec value = (vec)load(job->in, row * c + k, half) * factor(a, k) + factor(b, k);
+                vec value = (vec)load(job->in, row * c + k, bfloat16) * factor(a, k) + factor(b, k);
                 if (both)
-                    value += (vec)load(job->in2, row * c + k, half) * factor(d, k);
-                store(job->out, row * c + k, rounded(value, half), half);
+                    value += (vec)load(job->in2, row * c + k, bfloat16) * factor(d, k);
+                store(job->out, row * c + k, rounded(value, bfloat16), bfloat16);
             }
 }
 
-static void scale_work(void *job) { ((Job *)job)->half ? scale_rows(job, 1, 0) : scale_rows(job, 0, 0); }
-static void scale_both_work(void *job) { ((Job *)job)->half ? scale_rows(job, 1, 1) : scale_rows(job, 0, 1); }
+static void scale_work(void *job) { ((Job *)job)->bfloat16 ? scale_rows(job, 1, 0) : scale_rows(job, 0, 0); }
+static void scale_both_work(void *job) { ((Job *)job)->bfloat16 ? scale_rows(job, 1, 1) : scale_rows(job, 0, 1); }
 
 /* out (r, c) = in a + b, and + other d where there is another; factors (2, c) or (3, c): a, b, d. */
 void norm_scale(const void *in, const void *other, void *out, const float *factors, int64_t rows, int64_t channels,
-                int half, Parallel parallel, int threads) {
+                int bfloat16, Parallel parallel, int threads) {
     Job job = {.in = in, .in2 = other, .out = out, .factors = factors, .channels = channels, .rows = rows,
-               .block = norm_block(channels), .half = half};
+               .block = norm_block(channels), .bfloat16 = bfloat16};
     run(other ? scale_both_work : scale_work, &job, parallel, threads);
 }

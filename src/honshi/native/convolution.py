@@ -13,12 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from honshi.layers.kernels import LANES, Kernels, kernels
-from honshi.layers.max_pool import halves, keeps_edges, seen_through
+from honshi.native.kernels import LANES, Kernels, kernels
+from honshi.native.max_pool import is_traced, is_two_by_two, keeps_edges
 from honshi.runtime import has_hooks
 
 
-def pools_pictures(stage: nn.Sequential) -> bool:
+def starts_with_conv_pool(stage: nn.Sequential) -> bool:
     """Whether it begins with a 3 x 3 convolution of one channel without a bias, with a line of zeros around the
     picture, and with 2 x 2 max pooling."""
     if type(stage) is not nn.Sequential or len(stage) < 2:
@@ -35,13 +35,13 @@ def pools_pictures(stage: nn.Sequential) -> bool:
         and convolution.dilation == (1, 1)
         and convolution.bias is None
         and isinstance(pool, nn.MaxPool2d)
-        and halves(pool)
+        and is_two_by_two(pool)
         and not any("forward" in vars(layer) for layer in (convolution, pool))
     )
 
 
-def staged(stage: nn.Sequential, images: Tensor) -> Tensor:
-    """What a stage that `pools_pictures` makes of images: (b, 1, h, w) to what its last layer gives.
+def run_stage(stage: nn.Sequential, images: Tensor) -> Tensor:
+    """What a stage that `starts_with_conv_pool` makes of images: (b, 1, h, w) to what its last layer gives.
 
     Where it is compiled it gives the images no gradient, and its gradient has no gradient.
     """
@@ -53,12 +53,12 @@ def staged(stage: nn.Sequential, images: Tensor) -> Tensor:
 
 
 def _conv_pool(convolution: nn.Conv2d, pool: nn.MaxPool2d, images: Tensor) -> Tensor:
-    watched = images.requires_grad or seen_through(images) or has_hooks(convolution) or has_hooks(pool)
+    watched = images.requires_grad or is_traced(images) or has_hooks(convolution) or has_hooks(pool)
     found = None if watched else kernels()
     weight, dtype = convolution.weight, _dtype_of_features()
     if (
         found is None
-        or not found.take_pictures(images, weight)
+        or not found.supports_pictures(images, weight)
         or not keeps_edges(pool, images)
         or dtype not in (torch.float32, torch.bfloat16)
     ):

@@ -15,8 +15,8 @@ from honshi.data.batches import Batches
 from honshi.errors import NonFiniteLossError
 from honshi.losses import CrossEntropy
 from honshi.models import MLP
-from honshi.training.compiled.mlp_sgd import PROBE, CompiledEpochs, _Threads, compiled_epochs
 from honshi.training.epoch import train_epoch
+from honshi.training.loops.compiled import PROBE, CompiledEpochs, _Threads, compiled_epochs
 
 
 def mlp(hidden: tuple[int, ...] = (128, 64), **options: Any) -> MLP:
@@ -319,7 +319,7 @@ def test_without_a_compiler_fit_takes_the_readable_loop_with_the_same_result(
     compiled, readable = mlp(), mlp()
 
     first = honshi.fit(compiled, CrossEntropy(), sgd(compiled), train, val, 2)
-    monkeypatch.setattr("honshi.training.compiled.mlp_sgd.library", lambda: None)
+    monkeypatch.setattr("honshi.training.loops.compiled.library", lambda: None)
     second = honshi.fit(readable, CrossEntropy(), sgd(readable), train, val, 2)
 
     assert [row.val_loss for row in first.history] == pytest.approx([row.val_loss for row in second.history], rel=1e-4)

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from honshi.layers.convolution import pools_pictures, staged
-from honshi.layers.kernels import GRAIN, WIDEST
+from honshi.native.convolution import run_stage, starts_with_conv_pool
+from honshi.native.kernels import GRAIN, WIDEST
 
 REDUCED = torch.autocast("cpu", torch.bfloat16)
 
@@ -51,7 +51,7 @@ def compare(
 ) -> None:
     """Outputs and gradient are, bit by bit, those of torch; and they come from the kernels, or do not."""
     with within or nullcontext():
-        expected, found = stage(images), staged(stage, images)
+        expected, found = stage(images), run_stage(stage, images)
     draws = torch.Generator().manual_seed(0)
     upstream = torch.randint(-2, 3, expected.shape, generator=draws).to(expected.dtype)
     at_weight = gradient(expected, stage, upstream)
@@ -86,7 +86,7 @@ def test_numbers_of_any_size_are_right_within_rounding() -> None:
     images, upstream = torch.randn(20, 1, 28, 28), torch.randn(20, 16, 14, 14)
     exact = nn.Sequential(nn.Conv2d(1, 16, 3, padding=1, bias=False), nn.MaxPool2d(2)).double()
     exact.load_state_dict(stage.state_dict())
-    found, expected = staged(stage, images), exact(images.double())
+    found, expected = run_stage(stage, images), exact(images.double())
     ours = gradient(found, stage, upstream)
     at_weight = gradient(expected, exact, upstream.double())
 
@@ -98,7 +98,7 @@ def test_the_layers_behind_it_are_computed_as_ever() -> None:
     stage = stage_of(8, pool(), nn.BatchNorm2d(8), nn.ReLU()).eval()
     images = pictures(2, 1, 6, 6)
 
-    torch.testing.assert_close(staged(stage, images), stage(images), rtol=0, atol=0)
+    torch.testing.assert_close(run_stage(stage, images), stage(images), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
@@ -106,14 +106,14 @@ def test_what_is_not_finite_goes_where_torch_lets_it_go(value: float) -> None:
     images = pictures(2, 1, 6, 6)
     images[1, 0, 2, 3] = value
     stage = stage_of(8)
-    expected, found = stage(images), staged(stage, images)
+    expected, found = stage(images), run_stage(stage, images)
 
     torch.testing.assert_close(found, expected, rtol=0, atol=0, equal_nan=True)
 
 
 def test_no_image_gives_no_gradient() -> None:
     stage = stage_of(8)
-    found = staged(stage, pictures(0, 1, 6, 6))
+    found = run_stage(stage, pictures(0, 1, 6, 6))
     ours = gradient(found.sum(), stage)
 
     assert found.shape == (0, 8, 3, 3)
@@ -127,7 +127,7 @@ def test_the_number_of_threads_changes_nothing() -> None:
     try:
         for threads in (1, 2, 3):
             torch.set_num_threads(threads)
-            features = staged(stage, images)
+            features = run_stage(stage, images)
             assert features.numel() > GRAIN
             found.append((features, gradient(features.square().sum(), stage)))
     finally:
@@ -148,7 +148,7 @@ def test_pictures_that_are_a_part_of_others_are_seen_as_they_are() -> None:
 def test_without_gradients_it_is_the_same() -> None:
     stage, images = stage_of(8), pictures(2, 1, 7, 6)
     with torch.no_grad():
-        found = staged(stage, images)
+        found = run_stage(stage, images)
 
     assert not found.requires_grad
     assert torch.equal(found, stage(images))
@@ -190,11 +190,11 @@ def test_other_kinds_of_reduced_precision_are_computed_by_torch() -> None:
 
 def test_another_number_of_channels_is_refused_as_by_torch() -> None:
     with pytest.raises(RuntimeError, match="channels"):
-        staged(stage_of(8), pictures(2, 3, 6, 6))
+        run_stage(stage_of(8), pictures(2, 3, 6, 6))
 
 
 def test_where_they_cannot_be_compiled_torch_computes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("honshi.layers.convolution.kernels", lambda: None)
+    monkeypatch.setattr("honshi.native.convolution.kernels", lambda: None)
 
     compare(stage_of(8), pictures(2, 1, 6, 6), compiled=False)
 
@@ -202,10 +202,10 @@ def test_where_they_cannot_be_compiled_torch_computes(monkeypatch: pytest.Monkey
 def test_what_torch_looks_through_torch_computes() -> None:
     stage, images = stage_of(8), pictures(2, 1, 6, 6)
     run: Callable[[Tensor], Tensor] = torch.compile(
-        lambda images: staged(stage, images), backend="eager", fullgraph=True
+        lambda images: run_stage(stage, images), backend="eager", fullgraph=True
     )
 
-    apart = torch.func.vmap(lambda images: staged(stage, images))(images.unsqueeze(0))
+    apart = torch.func.vmap(lambda images: run_stage(stage, images))(images.unsqueeze(0))
 
     assert torch.equal(apart[0], stage(images))
     assert torch.equal(run(images), stage(images))
@@ -217,7 +217,7 @@ def test_other_defaults_of_torch_change_nothing() -> None:
     try:
         torch.set_default_dtype(torch.float64)
         torch.set_default_device("meta")
-        found = staged(stage, images)
+        found = run_stage(stage, images)
         ours = gradient(found, stage)
     finally:
         torch.set_default_dtype(before)
@@ -250,4 +250,4 @@ def test_other_defaults_of_torch_change_nothing() -> None:
     ],
 )
 def test_which_stages_pool_pictures(stage: nn.Sequential, known: bool) -> None:
-    assert pools_pictures(stage) is known
+    assert starts_with_conv_pool(stage) is known

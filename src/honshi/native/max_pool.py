@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from honshi.layers.kernels import Kernels, kernels
+from honshi.native.kernels import Kernels, kernels
 
 
-def halves(pool: nn.MaxPool2d) -> bool:
+def is_two_by_two(pool: nn.MaxPool2d) -> bool:
     """Whether it takes windows of 2 x 2 side by side, at odd edges what is left of them."""
 
     def both(value: Any, number: int) -> bool:
@@ -31,23 +31,23 @@ def halves(pool: nn.MaxPool2d) -> bool:
 
 
 def keeps_edges(pool: nn.MaxPool2d, inputs: Tensor) -> bool:
-    """Whether of a pooling that halves no pixel of the inputs is left out."""
+    """Whether of a pooling in windows of 2 x 2 no pixel of the inputs is left out."""
     return pool.ceil_mode or not (inputs.shape[-2] % 2 or inputs.shape[-1] % 2)
 
 
-def seen_through(inputs: Tensor) -> bool:
+def is_traced(inputs: Tensor) -> bool:
     """Whether torch.compile or torch.func looks through what is computed: neither sees what happens in C."""
     return torch.compiler.is_compiling() or torch._C._functorch.is_functorch_wrapped_tensor(inputs)
 
 
-def pooled(pool: nn.MaxPool2d, inputs: Tensor) -> Tensor:
-    """What `torch.nn.MaxPool2d` does where it halves, (b, c, h, w) to (b, c, h/2, w/2).
+def max_pool(pool: nn.MaxPool2d, inputs: Tensor) -> Tensor:
+    """What `torch.nn.MaxPool2d` does where it `is_two_by_two`, (b, c, h, w) to (b, c, h/2, w/2).
 
     Where it is compiled its gradient has no gradient.
     """
-    if inputs.is_cpu and inputs.dim() == 4 and keeps_edges(pool, inputs) and not seen_through(inputs):
+    if inputs.is_cpu and inputs.dim() == 4 and keeps_edges(pool, inputs) and not is_traced(inputs):
         found = kernels()
-        if found is not None and found.take(inputs):
+        if found is not None and found.supports(inputs):
             outputs: Tensor = _MaxPool.apply(inputs, found)  # type: ignore[no-untyped-call]
             return outputs
     return nn.MaxPool2d.forward(pool, inputs)  # type: ignore[no-any-return]

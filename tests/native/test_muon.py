@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from honshi.optimizers.compiled_muon import GRAIN, LARGEST, CompiledSteps, compiled_steps
+from honshi.native.muon import GRAIN, LARGEST, CompiledSteps, compiled_steps
 from honshi.optimizers.muon import COEFFICIENTS, Muon
 
 
@@ -26,7 +26,7 @@ def weight_of(*shape: int, seed: int = 0, layout: torch.memory_format = torch.co
 
 
 def taken(weight: nn.Parameter) -> bool:
-    return steps().take(weight, torch.zeros_like(weight))
+    return steps().supports(weight, torch.zeros_like(weight))
 
 
 def copied(weight: nn.Parameter) -> nn.Parameter:

@@ -34,7 +34,7 @@ float32, float64 = ctypes.c_float, ctypes.c_double
 Signature: TypeAlias = tuple[Any, list[Any]]
 
 
-def compiled(source: Traversable, signatures: Mapping[str, Signature]) -> ctypes.CDLL | None:
+def load(source: Traversable, signatures: Mapping[str, Signature]) -> ctypes.CDLL | None:
     """The library of a C file; None where there is no C compiler, or none that takes it.
 
     Args:

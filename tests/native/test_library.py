@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from honshi import compiling
-from honshi.compiling import FLAGS, LIBRARIES, compiled, find_compiler
+from honshi import native
+from honshi.native import library
+from honshi.native.library import FLAGS, LIBRARIES, Signature, find_compiler, float64, int32, load
 
-ANSWER: dict[str, compiling.Signature] = {"answer": (compiling.int32, [])}
-SOURCES = sorted(Path(compiling.__file__).parent.rglob("*.c"))
+ANSWER: dict[str, Signature] = {"answer": (int32, [])}
+SOURCES = sorted(Path(native.__file__).parent.glob("*.c"))
 
 
 @pytest.fixture
@@ -26,25 +27,25 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_library_computes_what_the_source_says(source: Path, honshi_home: Path) -> None:
     source.write_text("double half(double number) { return number / 2; }\n")
-    loaded = compiled(source, {"half": (compiling.float64, [compiling.float64])})
+    loaded = load(source, {"half": (float64, [float64])})
 
     assert loaded is not None
     assert loaded.half(5) == 2.5
 
 
 def test_it_is_compiled_once_and_kept(source: Path, honshi_home: Path) -> None:
-    assert compiled(source, ANSWER) is not None
+    assert load(source, ANSWER) is not None
     (kept,) = (honshi_home / "compiled").iterdir()
     written = kept.stat().st_mtime_ns
 
-    assert compiled(source, ANSWER) is not None
+    assert load(source, ANSWER) is not None
     assert [path.stat().st_mtime_ns for path in (honshi_home / "compiled").iterdir()] == [written]
 
 
 def test_another_source_is_another_library(source: Path, honshi_home: Path) -> None:
-    compiled(source, ANSWER)
+    load(source, ANSWER)
     source.write_text("int answer(void) { return 43; }\n")
-    loaded = compiled(source, ANSWER)
+    loaded = load(source, ANSWER)
 
     assert loaded is not None
     assert loaded.answer() == 43
@@ -52,9 +53,9 @@ def test_another_source_is_another_library(source: Path, honshi_home: Path) -> N
 
 
 def test_other_flags_are_another_library(source: Path, honshi_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    compiled(source, ANSWER)
-    monkeypatch.setattr(compiling, "FLAGS", (*FLAGS, "-g"))
-    compiled(source, ANSWER)
+    load(source, ANSWER)
+    monkeypatch.setattr(library, "FLAGS", (*FLAGS, "-g"))
+    load(source, ANSWER)
 
     assert len(list((honshi_home / "compiled").iterdir())) == 2
 
@@ -62,13 +63,13 @@ def test_other_flags_are_another_library(source: Path, honshi_home: Path, monkey
 def test_without_a_compiler_there_is_none(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    assert compiled(source, ANSWER) is None
+    assert load(source, ANSWER) is None
 
 
 def test_a_compiler_that_fails_leaves_nothing_behind(source: Path, honshi_home: Path) -> None:
     source.write_text("this is no C\n")
 
-    assert compiled(source, ANSWER) is None
+    assert load(source, ANSWER) is None
     assert list((honshi_home / "compiled").iterdir()) == []
 
 
@@ -78,20 +79,20 @@ def test_a_home_that_cannot_be_written_does_without(
     (tmp_path / "file").touch()
     monkeypatch.setenv("HONSHI_HOME", str(tmp_path / "file" / "home"))
 
-    assert compiled(source, ANSWER) is None
+    assert load(source, ANSWER) is None
 
 
 def test_a_damaged_library_is_done_without(
     source: Path, honshi_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compiled(source, ANSWER)
+    load(source, ANSWER)
     (kept,) = (honshi_home / "compiled").iterdir()
     damaged = tmp_path / "other" / "compiled" / kept.name
     damaged.parent.mkdir(parents=True)
     damaged.write_bytes(b"not a library")
     monkeypatch.setenv("HONSHI_HOME", str(tmp_path / "other"))
 
-    assert compiled(source, ANSWER) is None
+    assert load(source, ANSWER) is None
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
@@ -110,5 +111,4 @@ def test_the_sources_compile_without_a_warning(path: Path) -> None:
 def test_the_package_carries_its_sources() -> None:
     assert SOURCES
     for path in SOURCES:
-        package = ".".join(path.relative_to(Path(compiling.__file__).parents[1]).parent.parts)
-        assert (resources.files(package) / path.name).is_file()
+        assert (resources.files(native) / path.name).is_file()

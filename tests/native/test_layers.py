@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 import honshi
-from honshi.layers import compiled_layers
 from honshi.models import CNN
+from honshi.native.layers import compiled_layers
 
 
 def model() -> CNN:
@@ -18,7 +18,7 @@ def model() -> CNN:
 
 def without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     for place in ("convolution", "max_pool"):
-        monkeypatch.setattr(f"honshi.layers.{place}.kernels", lambda: None)
+        monkeypatch.setattr(f"honshi.native.{place}.kernels", lambda: None)
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("bfloat16", 0.01)])

@@ -1,4 +1,4 @@
-"""Small sums between the processes of one machine: through memory that they share, by the C code beside this file.
+"""Small sums between the processes of one machine: through memory that they share, in C.
 
 A message of gloo's passes through the kernel and through a thread that has to be woken, which takes longer than what
 a layer's batch norm computes. Here the processes look into the same memory until the others' numbers are there.
@@ -18,7 +18,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from honshi.compiling import Signature, compiled, int32, int64, pointer
+from honshi.native.library import Signature, int32, int64, load, pointer
 
 # Bytes of the largest tensor. What is larger takes long enough for gloo's way not to matter.
 PLACE_SIZE = 1 << 20
@@ -81,7 +81,7 @@ class SharedSum:
         self.memory.close()
         os.close(self.file)
 
-    def takes(self, tensor: Tensor) -> bool:
+    def supports(self, tensor: Tensor) -> bool:
         """Whether a tensor is one that `add_up` can add up; all processes agree on it."""
         return (
             tensor.device.type == "cpu"
@@ -98,11 +98,13 @@ class SharedSum:
             RuntimeError: another has given a tensor of another size.
         """
         self.round += 1
-        take = self.code.shared_sum_take_float if tensor.dtype == torch.float32 else self.code.shared_sum_take_double
+        collect = (
+            self.code.shared_sum_collect_float if tensor.dtype == torch.float32 else self.code.shared_sum_collect_double
+        )
         where = self.start, self.size
-        self.code.shared_sum_give(*where, self.rank, self.round, PLACE_SIZE, tensor.data_ptr(), tensor.nbytes)
+        self.code.shared_sum_publish(*where, self.rank, self.round, PLACE_SIZE, tensor.data_ptr(), tensor.nbytes)
         asked = time.monotonic()
-        while not (state := take(*where, self.round, PLACE_SIZE, LOOKS, tensor.data_ptr(), tensor.numel())):
+        while not (state := collect(*where, self.round, PLACE_SIZE, LOOKS, tensor.data_ptr(), tensor.numel())):
             os.sched_yield()
             if time.monotonic() - asked > ALIVE_SECONDS:
                 self._check_that_all_live()
@@ -124,11 +126,11 @@ class SharedSum:
 @cache
 def library() -> ctypes.CDLL | None:
     """The compiled library; None where it cannot be compiled."""
-    take = int32, [pointer, int32, int64, int64, int64, pointer, int64]
+    collect = int32, [pointer, int32, int64, int64, int64, pointer, int64]
     signatures: dict[str, Signature] = {
         "shared_sum_size": (int64, [int32, int64]),
-        "shared_sum_give": (None, [pointer, int32, int32, int64, int64, pointer, int64]),
-        "shared_sum_take_float": take,
-        "shared_sum_take_double": take,
+        "shared_sum_publish": (None, [pointer, int32, int32, int64, int64, pointer, int64]),
+        "shared_sum_collect_float": collect,
+        "shared_sum_collect_double": collect,
     }
-    return compiled(resources.files(__package__) / "shared_sum.c", signatures)
+    return load(resources.files(__package__) / "shared_sum.c", signatures)

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from honshi.layers.kernels import GRAIN, kernels
-from honshi.layers.max_pool import halves, pooled
+from honshi.native.kernels import GRAIN, kernels
+from honshi.native.max_pool import is_two_by_two, max_pool
 
 POOL = nn.MaxPool2d(2, ceil_mode=True)
 
@@ -21,7 +21,7 @@ def features(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
 
 def compare(pool: nn.MaxPool2d, inputs: Tensor, *, compiled: bool) -> None:
     """Outputs and gradient are, bit by bit, those of torch; and they come from the kernels, or do not."""
-    expected, found = pool(inputs), pooled(pool, inputs)
+    expected, found = pool(inputs), max_pool(pool, inputs)
     upstream = torch.arange(expected.numel()).view_as(expected).to(expected.dtype)
     (at_inputs,) = torch.autograd.grad(expected, inputs, upstream)
     (ours,) = torch.autograd.grad(found, inputs, upstream)
@@ -86,15 +86,15 @@ def test_what_the_kernels_do_not_know_torch_computes(pool: nn.MaxPool2d, inputs:
 def test_what_torch_looks_through_torch_computes() -> None:
     inputs = features(2, 8, 6, 6).detach()
 
-    apart = torch.func.vmap(lambda images: pooled(POOL, images))(inputs.unsqueeze(0))
-    compiled = torch.compile(lambda images: pooled(POOL, images), backend="eager", fullgraph=True)(inputs)
+    apart = torch.func.vmap(lambda images: max_pool(POOL, images))(inputs.unsqueeze(0))
+    compiled = torch.compile(lambda images: max_pool(POOL, images), backend="eager", fullgraph=True)(inputs)
 
     assert torch.equal(apart[0], POOL(inputs))
     assert torch.equal(compiled, POOL(inputs))
 
 
 def test_where_they_cannot_be_compiled_torch_computes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("honshi.layers.max_pool.kernels", lambda: None)
+    monkeypatch.setattr("honshi.native.max_pool.kernels", lambda: None)
 
     compare(POOL, features(2, 8, 6, 6), compiled=False)
 
@@ -105,7 +105,7 @@ def test_other_defaults_of_torch_change_nothing() -> None:
     try:
         torch.set_default_dtype(torch.float64)
         torch.set_default_device("meta")
-        found = pooled(POOL, inputs)
+        found = max_pool(POOL, inputs)
     finally:
         torch.set_default_dtype(before)
         torch.set_default_device(None)
@@ -116,7 +116,7 @@ def test_other_defaults_of_torch_change_nothing() -> None:
 def test_without_gradients_it_is_the_same() -> None:
     inputs = features(2, 8, 7, 6)
     with torch.no_grad():
-        found = pooled(POOL, inputs)
+        found = max_pool(POOL, inputs)
 
     assert not found.requires_grad
     assert torch.equal(found, POOL(inputs))
@@ -139,5 +139,5 @@ def test_an_even_image_has_no_edge_to_leave_out() -> None:
         (nn.MaxPool2d(2, return_indices=True), False),
     ],
 )
-def test_it_halves(pool: nn.MaxPool2d, known: bool) -> None:
-    assert halves(pool) is known
+def test_which_windows_are_two_by_two(pool: nn.MaxPool2d, known: bool) -> None:
+    assert is_two_by_two(pool) is known

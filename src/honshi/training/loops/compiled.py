@@ -1,31 +1,27 @@
-"""Epochs of plain SGD for honshi's MLP on images in memory, by the compiled code beside this file.
+"""The lecture's own case, compiled: epochs of plain SGD for honshi's MLP on images in memory.
 
-The losses and weights are those of `honshi.training.epoch` within rounding. What this file does is to
-recognise the case, to lend torch's memory to the C code, and to choose the number of threads.
+The losses and weights are those of `honshi.training.epoch` within rounding, in a fraction of its time. What this
+file does is to recognise the case and to choose the number of threads; `honshi.native.mlp_sgd` computes.
 
-Shapes: n images; b of them in a batch; layer l goes from d(l-1) to d(l) numbers.
+Shapes: n images; b of them in a batch.
 """
 
 from __future__ import annotations
 
 import ctypes
 import time
-import weakref
 from collections.abc import Callable
-from functools import cache
-from importlib import resources
 
-import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
-from honshi.compiling import Signature, compiled, float32, int32, int64, pointer
 from honshi.data.batches import Batches
 from honshi.errors import NonFiniteLossError
 from honshi.evaluation.evaluate import Criterion
 from honshi.losses import CrossEntropy
 from honshi.models import MLP
+from honshi.native.mlp_sgd import FEWEST_LAYERS, MOST_LAYERS, IndexedImages, Network, Steps, library
 from honshi.runtime import has_hooks
 
 # Steps in one call: long enough to pay for starting threads, short enough for a progress bar and Ctrl-C.
@@ -34,7 +30,6 @@ BLOCK = 64
 PROBE = 16
 # More threads than this wait for one another longer than they compute.
 MOST_THREADS = 4
-MOST_LAYERS = 16
 
 
 def compiled_epochs(
@@ -58,7 +53,7 @@ def _plain_mlp(model: MLP) -> bool:
     layers = list(model.children())
     return (
         type(model) is MLP
-        and 2 <= len(layers) <= MOST_LAYERS
+        and FEWEST_LAYERS <= len(layers) <= MOST_LAYERS
         # Exactly linear layers: neither dropout nor batch norm.
         and all(type(layer) is nn.Linear for layer in layers)
         and all(
@@ -112,25 +107,15 @@ class CompiledEpochs:
     """
 
     def __init__(self, code: ctypes.CDLL, model: MLP, optimizer: Optimizer, batches: Batches) -> None:
-        self.code = code
         self.model = model
         self.optimizer = optimizer
         self.batches = batches
         self.layers = [layer for layer in model.children() if isinstance(layer, nn.Linear)]
-        self.pixels, self.labels = batches.pixels.contiguous(), batches.labels.contiguous()
-        count, inputs = len(self.labels), self.layers[0].in_features
+        widths = [self.layers[0].in_features, *(layer.out_features for layer in self.layers)]
+        largest = min(batches.batch_size, len(batches.labels))
         mean, std = batches.normalization.mean[0], batches.normalization.std[0]
-        scale = 1 / (255 * std)
-        # Which pixels are above 0 (n, words of 64), and the scaled sum of each image (n,).
-        self.masks = torch.empty(count, -(-inputs // 64), dtype=torch.int64)
-        self.brightness = torch.empty(count)
-        code.mlp_index(self.pixels.data_ptr(), count, inputs, scale, self.masks.data_ptr(), self.brightness.data_ptr())
-        widths = np.array([inputs, *(layer.out_features for layer in self.layers)], dtype=np.int32)
-        largest = min(batches.batch_size, count)
-        self.net = code.mlp_new(len(self.layers), widths.ctypes.data, largest, scale, mean / std)
-        if not self.net:
-            raise MemoryError("There is not enough memory for a copy of the network.")
-        weakref.finalize(self, code.mlp_free, self.net)
+        self.network = Network(code, widths, largest, mean, std)
+        self.images = IndexedImages(code, batches.pixels, batches.labels, self.network.scale)
         self.threads = _Threads(min(torch.get_num_threads(), MOST_THREADS))
 
     def train_epoch(self, *, epoch: int = 1, on_step: Callable[[int], None] | None = None) -> tuple[float, float]:
@@ -139,46 +124,29 @@ class CompiledEpochs:
         lr = float(self.optimizer.param_groups[0]["lr"])
         order = self.batches.order()
         count, size = len(order), self.batches.batch_size
-        for number, layer in enumerate(self.layers, start=1):
-            self.code.mlp_load(self.net, number, layer.weight.data_ptr(), layer.bias.data_ptr())
+        self.network.load(self.layers)
         loss_sum, right, done = 0.0, 0, 0
-        for part in order.split(BLOCK * size):
-            steps, part_loss, part_right = self._train(part, size, lr)
-            failed = steps < 0
-            done += -1 - steps if failed else steps
-            loss_sum += part_loss
-            right += part_right
-            if failed:
+        for block in order.split(BLOCK * size):
+            steps = self._train(block, size, lr)
+            done += steps.done
+            loss_sum += steps.loss_sum
+            right += steps.right
+            if not steps.finite:
                 break
             if on_step is not None:
                 on_step(done)
-        for number, layer in enumerate(self.layers, start=1):
-            self.code.mlp_store(self.net, number, layer.weight.data_ptr(), layer.bias.data_ptr())
-        if failed:
+        self.network.store(self.layers)
+        if not steps.finite:
             where = f"loss became infinite or not a number at epoch {epoch}, step {done + 1}"
             raise NonFiniteLossError(where, epoch, done + 1, lr)
         return loss_sum / count, right / count
 
-    def _train(self, order: torch.Tensor, size: int, lr: float) -> tuple[int, float, int]:
-        loss_sum, right = ctypes.c_double(), ctypes.c_int64()
-        started = time.perf_counter()
+    def _train(self, order: Tensor, batch_size: int, lr: float) -> Steps:
         threads = self.threads.next()
-        steps = self.code.mlp_train(
-            self.net,
-            self.pixels.data_ptr(),
-            self.masks.data_ptr(),
-            self.brightness.data_ptr(),
-            self.labels.data_ptr(),
-            order.data_ptr(),
-            len(order),
-            size,
-            lr,
-            threads,
-            ctypes.byref(loss_sum),
-            ctypes.byref(right),
-        )
+        started = time.perf_counter()
+        steps = self.network.train(self.images, order, batch_size, lr, threads)
         self.threads.note(threads, (time.perf_counter() - started) / len(order))
-        return steps, loss_sum.value, right.value
+        return steps
 
 
 class _Threads:
@@ -201,17 +169,3 @@ class _Threads:
 
     def note(self, threads: int, seconds: float) -> None:
         self.seconds[threads] = seconds
-
-
-@cache
-def library() -> ctypes.CDLL | None:
-    """The compiled library; None where it cannot be compiled."""
-    signatures: dict[str, Signature] = {
-        "mlp_new": (pointer, [int32, pointer, int32, float32, float32]),
-        "mlp_free": (None, [pointer]),
-        "mlp_load": (None, [pointer, int32, pointer, pointer]),
-        "mlp_store": (None, [pointer, int32, pointer, pointer]),
-        "mlp_index": (None, [pointer, int64, int32, float32, pointer, pointer]),
-        "mlp_train": (int64, [*[pointer] * 6, int64, int32, float32, int32, pointer, pointer]),
-    }
-    return compiled(resources.files(__package__) / "mlp_sgd.c", signatures)

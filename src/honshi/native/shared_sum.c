@@ -30,7 +30,7 @@ static void *place(void *memory, int processes, int process, uint64_t round, int
 }
 
 /* Enter a round with numbers of so many bytes, place_size at most. The first round is 1. */
-void shared_sum_give(void *memory, int processes, int process, uint64_t round, int64_t place_size,
+void shared_sum_publish(void *memory, int processes, int process, uint64_t round, int64_t place_size,
                      const void *numbers, int64_t bytes) {
     Entered *entered = (Entered *)memory + process;
     memcpy(place(memory, processes, process, round, place_size), numbers, bytes);
@@ -64,21 +64,21 @@ static int all_entered(Entered *entered, int processes, uint64_t round, int64_t 
 
 /* The sum of what all gave in a round, count numbers of a type. NOT_YET where some have still to give theirs, UNLIKE
  * where one gave more or less than this process. */
-#define SHARED_SUM_TAKE(name, type)                                                                                  \
-    int name(void *memory, int processes, uint64_t round, int64_t place_size, int64_t looks, type *restrict sums,    \
-             int64_t count) {                                                                                        \
-        int64_t bytes = count * (int64_t)sizeof(type);                                                               \
-        int state = all_entered(memory, processes, round, looks, bytes);                                             \
-        if (state != DONE)                                                                                           \
-            return state;                                                                                            \
-        memcpy(sums, place(memory, processes, 0, round, place_size), bytes);                                         \
-        for (int process = 1; process < processes; process++) {                                                      \
-            const type *restrict numbers = place(memory, processes, process, round, place_size);                     \
-            for (int64_t i = 0; i < count; i++)                                                                      \
-                sums[i] += numbers[i];                                                                               \
-        }                                                                                                            \
-        return DONE;                                                                                                 \
+#define SHARED_SUM_COLLECT(name, type)                                                                                \
+    int name(void *memory, int processes, uint64_t round, int64_t place_size, int64_t looks, type *restrict sums,     \
+             int64_t count) {                                                                                         \
+        int64_t bytes = count * (int64_t)sizeof(type);                                                                \
+        int state = all_entered(memory, processes, round, looks, bytes);                                              \
+        if (state != DONE)                                                                                            \
+            return state;                                                                                             \
+        memcpy(sums, place(memory, processes, 0, round, place_size), bytes);                                          \
+        for (int process = 1; process < processes; process++) {                                                       \
+            const type *restrict numbers = place(memory, processes, process, round, place_size);                      \
+            for (int64_t i = 0; i < count; i++)                                                                       \
+                sums[i] += numbers[i];                                                                                \
+        }                                                                                                             \
+        return DONE;                                                                                                  \
     }
 
-SHARED_SUM_TAKE(shared_sum_take_float, float)
-SHARED_SUM_TAKE(shared_sum_take_double, double)
+SHARED_SUM_COLLECT(shared_sum_collect_float, float)
+SHARED_SUM_COLLECT(shared_sum_collect_double, double)

@@ -1,0 +1,12 @@
+"""All C of honshi, each file beside the Python that calls it, and how it is compiled and found.
+
+1. library.py: a C file as a library, compiled for this processor when it is first used.
+2. kernels.c: convolution, max pooling and batch norm in fewer passes over memory than by operations of torch;
+   kernels.py calls it, convolution.py and max_pool.py give it to autograd, layers.py to the layers of a model.
+3. muon.c: the steps of Muon for small matrices.
+4. mlp_sgd.c: whole epochs of plain SGD for the lecture's network.
+5. shared_sum.c: sums between the processes of one machine.
+
+The numbers are those of torch within rounding. What the C code does not know, and all where there is no C compiler,
+torch computes.
+"""
