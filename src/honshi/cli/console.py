@@ -23,3 +23,10 @@ def console(as_json: bool = False) -> Console:
 
 def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def print_next(screen: Console, commands: list[str]) -> None:
+    """What to do next, a command a line."""
+    screen.print("\nNext")
+    for command in commands:
+        screen.print(f"  {command}", soft_wrap=True)

@@ -21,49 +21,23 @@ def diagnose(run: str, as_json: bool) -> None:
     Example
       honshi diagnose latest
     """
-    from honshi.evaluation.remedies import remedies_for
-    from honshi.experiment import diagnose_run
-    from honshi.runs import find
+    from honshi.actions.diagnose import diagnose as action
 
-    found = find(run)
-    diagnosis = diagnose_run(found)
-    remedies = remedies_for(diagnosis.verdict, found.recipe, found.available)
-    recipe = found.path / "recipe.toml"
-    picture = None
-    if rows := found.history:
-        from honshi.reports.curves import draw_diagnosis
-
-        picture = found.path / "diagnosis.png"
-        draw_diagnosis(rows, diagnosis, picture)
-
+    found = action(run)
+    diagnosis, path = found.diagnosis, found.run.path
     screen = console(as_json)
-    screen.print(f"Diagnosis of {found.path}", soft_wrap=True)
+    screen.print(f"Diagnosis of {path}", soft_wrap=True)
     screen.print(diagnosis.sentence, style="bold", soft_wrap=True)
     screen.print()
     for sentence in diagnosis.evidence.sentences if diagnosis.evidence is not None else []:
         screen.print(f"  {sentence}", soft_wrap=True)
-    if picture is not None:
-        screen.print(f"  Picture: {picture}", soft_wrap=True)
+    if found.picture is not None:
+        screen.print(f"  Picture: {found.picture}", soft_wrap=True)
     screen.print("\nWhat to try, the largest gain to expect first; one at a time")
-    for remedy in remedies:
-        screen.print(f"  {remedy.name}: {remedy.why}\n    {remedy.command(recipe)}", soft_wrap=True)
-    screen.print(f"Or all of them, with their noise: honshi improve {found.path}", soft_wrap=True)
-    if found.finished:
-        screen.print(f"Then: honshi compare {found.path} latest   (better, or only luckier?)", soft_wrap=True)
+    for remedy in found.remedies:
+        screen.print(f"  {remedy.name}: {remedy.why}\n    {found.command(remedy)}", soft_wrap=True)
+    screen.print(f"Or all of them, with their noise: honshi improve {path}", soft_wrap=True)
+    if found.run.finished:
+        screen.print(f"Then: honshi compare {path} latest   (better, or only luckier?)", soft_wrap=True)
     if as_json:
-        print_json(
-            {
-                "run": str(found.path),
-                **diagnosis.to_dict(),
-                "picture": str(picture) if picture is not None else None,
-                "remedies": [
-                    {
-                        "name": remedy.name,
-                        "why": remedy.why,
-                        "changes": dict(remedy.changes),
-                        "command": remedy.command(recipe),
-                    }
-                    for remedy in remedies
-                ],
-            }
-        )
+        print_json(found.to_dict())

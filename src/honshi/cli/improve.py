@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from honshi.cli.console import console, json_option, print_json
+from honshi.cli.console import console, json_option, print_json, print_next
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from honshi.improvement import Improvement, Score, Trial
+    from honshi.actions.improve import Score, Trial
 
 
 @click.command()
@@ -45,7 +43,7 @@ def improve(run: str, budget: float, seeds: int, as_json: bool) -> None:
     Example
       honshi improve latest --budget 3
     """
-    from honshi import improvement
+    from honshi.actions import improve as action
     from honshi.runs import find
 
     found = find(run)
@@ -55,78 +53,34 @@ def improve(run: str, budget: float, seeds: int, as_json: bool) -> None:
     )
 
     def on_baseline(score: Score) -> None:
-        screen.print(
-            f"As it is: validation accuracy {score.accuracy:.2%}, gap {_gap(score)}, {score.verdict}\n", soft_wrap=True
-        )
+        screen.print(f"As it is: {score.sentence}\n", soft_wrap=True)
         screen.print(f"{'remedy':<24}{'gap':>18}{'accuracy':>21}{'points':>18}   kept?", style="bold")
 
-    result = improvement.improve(
+    result = action.improve(
         found,
         60 * budget,
         seeds=seeds,
         on_baseline=on_baseline,
-        on_trial=lambda trial: screen.print(_line(trial), soft_wrap=True),
+        on_trial=lambda trial: screen.print(_row(trial), soft_wrap=True),
     )
-    _print_end(screen, found.manifest.val_sha256, found.manifest.val_size, result)
+    screen.print()
+    screen.print(str(result.outcome), style="bold", soft_wrap=True)
+    for sentence in result.sentences:
+        screen.print(str(sentence), soft_wrap=True)
+    if result.kept:
+        print_next(screen, [f"honshi train {result.run}/improved.toml", f"honshi compare {result.run} latest"])
     if as_json:
         print_json(result.to_dict())
     if result.ended == "interrupted":
         raise KeyboardInterrupt
 
 
-def _line(trial: Trial) -> str:
+def _row(trial: Trial) -> str:
     """A row of the table."""
     gap, accuracy, points = "", "", ""
     if trial.after is not None:
-        gap = f"{_gap(trial.before)} → {_gap(trial.after)}"
+        gap = f"{trial.before.gap_shown} → {trial.after.gap_shown}"
         accuracy = f"{trial.before.accuracy:.2%} → {trial.after.accuracy:.2%}"
     if trial.comparison is not None:
         points = f"{trial.comparison.difference * 100:+.2f} ± {trial.comparison.error * 100:.2f}"
-    said = {
-        "kept": "yes",
-        "within noise": "no: within noise",
-        "not better": f"no: not better after {trial.seeds} seed{'s' if trial.seeds > 1 else ''}",
-        "no time": "no: it would not be done in time",
-        "not possible": f"no: {trial.problem}",
-    }[trial.outcome]
-    return f"{trial.remedy:<24}{gap:>18}{accuracy:>21}{points:>18}   {said}"
-
-
-def _gap(score: Score) -> str:
-    return "diverged" if score.gap is None else f"{score.gap * 100:+.2f}"
-
-
-def _print_end(screen: Console, val_sha256: str, val_size: int, result: Improvement) -> None:
-    """What came of it, what that is worth, and what to do next."""
-    from honshi.improvement import CHANCE, THRESHOLD, TRIALS
-    from honshi.runs import looks
-
-    before, after = result.baseline, result.improved
-    screen.print()
-    if result.kept:
-        screen.print(
-            f"Validation accuracy {before.accuracy:.2%} → {after.accuracy:.2%} "
-            f"({(after.accuracy - before.accuracy) * 100:+.2f} points), gap {_gap(before)} → {_gap(after)}, with "
-            f"{', '.join(result.kept)}.",
-            style="bold",
-            soft_wrap=True,
-        )
-    else:
-        screen.print("Nothing was kept: the recipe stays as it is.", style="bold", soft_wrap=True)
-    ended = {
-        "done": "There is nothing more to try.",
-        "trials": f"{TRIALS} remedies were tried, as many as the threshold is made for.",
-        "no time": "Time ran out before everything was tried.",
-        "interrupted": "Stopped before everything was tried.",
-    }[result.ended]
-    screen.print(
-        f"{ended} {result.seconds:.0f} seconds, means over {result.seeds} seeds, n = {val_size:,}. A remedy is kept "
-        f"below p = {THRESHOLD:.2g}: {CHANCE:.0%}, shared by up to {TRIALS} remedies.",
-        soft_wrap=True,
-    )
-    wear = looks.describe(val_sha256, val_size, after.accuracy)
-    screen.print(f"The cycle looked at the validation set {result.looks:,} times. {wear.sentence}", soft_wrap=True)
-    if result.kept:
-        screen.print("\nNext")
-        screen.print(f"  honshi train {result.run}/improved.toml", soft_wrap=True)
-        screen.print(f"  honshi compare {result.run} latest", soft_wrap=True)
+    return f"{trial.remedy:<24}{gap:>18}{accuracy:>21}{points:>18}   {trial.said}"

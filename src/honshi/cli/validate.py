@@ -29,58 +29,17 @@ def validate(run: str, as_json: bool) -> None:
     Example
       honshi validate latest
     """
-    from honshi import losses
-    from honshi.evaluation.calibration import reliability
-    from honshi.evaluation.evaluate import infer
-    from honshi.evaluation.evaluate import score as score_answers
-    from honshi.experiment import open_finished
-    from honshi.prediction import temperature_of
-    from honshi.reports.confusion import draw_confusion
-    from honshi.reports.mistakes import draw_mistakes
-    from honshi.reports.reliability import draw_reliability
-    from honshi.runs import looks
+    from honshi.actions.validate import validate as action
 
-    found, model, splits = open_finished(run)
-    criterion = losses.build(found.recipe.loss, splits.train.class_counts())
-    logits, labels = infer(model, splits.val)
-    score = score_answers(logits, labels, splits.val.classes, criterion)
-    looks.note(splits.manifest.val_sha256, "validate", found.name)
-    wear = looks.describe(splits.manifest.val_sha256, score.n, score.accuracy)
-
-    temperature = temperature_of(model)
-    before, after = reliability(logits, labels), reliability(logits, labels, temperature)
-    draw_confusion(score.confusion, splits.val.classes, found.path / "confusion.png")
-    draw_mistakes(splits.val, (logits / temperature).softmax(1), found.path / "mistakes.png")
-    draw_reliability(before, after, temperature, found.path / "reliability.png")
-
+    found = action(run)
     screen = console(as_json)
-    lower, upper = score.interval
-    screen.print(f"Validation of {found.path}, the mock exam ({splits.manifest.source})", soft_wrap=True)
-    screen.print(
-        f"accuracy {score.accuracy:.2%} (95 % interval {lower:.2%} to {upper:.2%}, n = {score.n:,}), "
-        f"loss {score.loss:.4f}",
-        soft_wrap=True,
-    )
-    screen.print(
-        f"calibration error {before.error:.2%}, with temperature {temperature:.3f} {after.error:.2%} "
-        "(fitted on these same images)",
-        soft_wrap=True,
-    )
-    screen.print(wear.sentence, soft_wrap=True)
-    print_classes(screen, score.per_class)
-    screen.print(f"Pictures: {found.path}/confusion.png, mistakes.png, reliability.png", soft_wrap=True)
+    for sentence in found.sentences:
+        screen.print(str(sentence), soft_wrap=True)
+    print_classes(screen, found.score.per_class)
+    names = ", ".join(picture.name for picture in found.pictures[1:])
+    screen.print(f"Pictures: {found.pictures[0]}, {names}", soft_wrap=True)
     if as_json:
-        print_json(
-            {
-                "split": "validation",
-                "run": str(found.path),
-                **score.to_dict(),
-                "temperature": temperature,
-                "calibration_error": {"before": before.error, "after": after.error},
-                "looks": wear.looks,
-                "optimism": wear.optimism,
-            }
-        )
+        print_json(found.to_dict())
 
 
 def print_classes(screen: Console, per_class: Mapping[str, ClassScore]) -> None:

@@ -28,8 +28,10 @@ from honshi.evaluation.reference import nearest_neighbour
 from honshi.evaluation.remedies import Remedy, all_remedies
 from honshi.experiment import Experiment, diagnose_training, splits_of
 from honshi.files import write_json, write_whole
+from honshi.messages import Message
 from honshi.recipe import Recipe
 from honshi.runs import Run, looks
+from honshi.runs.looks import Wear
 
 SEEDS = 5
 # The chance to keep even one remedy that does nothing is at most CHANCE: each of at most TRIALS has its
@@ -61,6 +63,20 @@ class Score:
     diverged: int
     verdict: Verdict
 
+    @property
+    def gap_shown(self) -> Message:
+        """The gap in points."""
+        return Message("diverged") if self.gap is None else Message("{points:+.2f}", points=self.gap * 100)
+
+    @property
+    def sentence(self) -> Message:
+        return Message(
+            "validation accuracy {accuracy:.2%}, gap {gap}, {verdict}",
+            accuracy=self.accuracy,
+            gap=self.gap_shown,
+            verdict=self.verdict,
+        )
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -87,6 +103,23 @@ class Trial:
     seconds: float
     problem: str | None = None
 
+    @property
+    def said(self) -> Message:
+        """Whether it was kept, and why not."""
+        match self.outcome:
+            case "kept":
+                return Message("yes")
+            case "within noise":
+                return Message("no: within noise")
+            case "not better" if self.seeds == 1:
+                return Message("no: not better after 1 seed")
+            case "not better":
+                return Message("no: not better after {seeds} seeds", seeds=self.seeds)
+            case "no time":
+                return Message("no: it would not be done in time")
+            case "not possible":
+                return Message("no: {problem}", problem=self.problem)
+
 
 @dataclass(frozen=True)
 class Improvement:
@@ -101,6 +134,7 @@ class Improvement:
         trials: in their order.
         looks: at the validation set during the cycle.
         ended: "done" where nothing was left to try; "trials" where as many were tried as the threshold is for.
+        val_sha256, val_size: of the validation set.
     """
 
     run: str
@@ -113,6 +147,8 @@ class Improvement:
     trials: list[Trial]
     looks: int
     ended: Ended
+    val_sha256: str
+    val_size: int
 
     @property
     def kept(self) -> list[str]:
@@ -120,9 +156,59 @@ class Improvement:
 
     def to_dict(self) -> dict[str, Any]:
         """The content of ``improvement.json``."""
-        content = asdict(self)
-        content["recipe"] = self.recipe.model_dump(exclude_none=True)
+        content = {**asdict(self), "recipe": self.recipe.model_dump(exclude_none=True)}
+        for known in ("val_sha256", "val_size"):  # the run's manifest holds them
+            del content[known]
         return content | {"kept": self.kept, "threshold": THRESHOLD}
+
+    @property
+    def outcome(self) -> Message:
+        """What came of it."""
+        before, after = self.baseline, self.improved
+        if not self.kept:
+            return Message("Nothing was kept: the recipe stays as it is.")
+        return Message(
+            "Validation accuracy {before:.2%} → {after:.2%} ({points:+.2f} points), gap {gap_before} → {gap_after}, "
+            "with {kept}.",
+            before=before.accuracy,
+            after=after.accuracy,
+            points=(after.accuracy - before.accuracy) * 100,
+            gap_before=before.gap_shown,
+            gap_after=after.gap_shown,
+            kept=", ".join(self.kept),
+        )
+
+    @property
+    def sentences(self) -> list[Message]:
+        """Why it ended, and what the outcome is worth."""
+        ended = {
+            "done": Message("There is nothing more to try."),
+            "trials": Message("{most} remedies were tried, as many as the threshold is made for.", most=TRIALS),
+            "no time": Message("Time ran out before everything was tried."),
+            "interrupted": Message("Stopped before everything was tried."),
+        }[self.ended]
+        return [
+            Message(
+                "{ended} {seconds:.0f} seconds, means over {seeds} seeds, n = {n:,}. A remedy is kept below "
+                "p = {threshold:.2g}: {chance:.0%}, shared by up to {most} remedies.",
+                ended=ended,
+                seconds=self.seconds,
+                seeds=self.seeds,
+                n=self.val_size,
+                threshold=THRESHOLD,
+                chance=CHANCE,
+                most=TRIALS,
+            ),
+            Message(
+                "The cycle looked at the validation set {looks:,} times. {wear}",
+                looks=self.looks,
+                wear=self.wear.sentence,
+            ),
+        ]
+
+    @property
+    def wear(self) -> Wear:
+        return looks.describe(self.val_sha256, self.val_size, self.improved.accuracy)
 
 
 class _OutOfTimeError(Exception):
@@ -163,7 +249,7 @@ def improve(
         RunError: the data have changed since the run.
     """
     if seeds < 3:
-        raise RequestError(f"From {seeds} seeds nobody can tell a gain from luck: give at least 3.")
+        raise RequestError("From {seeds} seeds nobody can tell a gain from luck: give at least 3.", seeds=seeds)
     cycle = _Cycle.begin(run, budget, seeds)
     current, trained = run.recipe, _baseline(cycle, run.recipe)
     baseline = score = _score(trained)
@@ -173,7 +259,18 @@ def improve(
 
     def so_far(ended: Ended) -> Improvement:
         found = Improvement(
-            str(run.path), current, seeds, budget, cycle.elapsed, baseline, score, trials, cycle.looked, ended
+            run=str(run.path),
+            recipe=current,
+            seeds=seeds,
+            budget=budget,
+            seconds=cycle.elapsed,
+            baseline=baseline,
+            improved=score,
+            trials=trials,
+            looks=cycle.looked,
+            ended=ended,
+            val_sha256=cycle.splits.manifest.val_sha256,
+            val_size=len(cycle.splits.val),
         )
         improved = run.path / "improved.toml"
         if found.kept:
@@ -286,8 +383,10 @@ def _baseline(cycle: _Cycle, recipe: Recipe) -> list[_Trained]:
         return [cycle.train(recipe, k) for k in range(cycle.seeds)]
     except _OutOfTimeError:
         raise RequestError(
-            f"{cycle.budget / 60:g} minutes are not enough to train the run's own recipe from {cycle.seeds} seeds, "
-            "with which every remedy is compared. Give a larger --budget."
+            "{minutes:g} minutes are not enough to train the run's own recipe from {seeds} seeds, "
+            "with which every remedy is compared. Give a larger --budget.",
+            minutes=cycle.budget / 60,
+            seeds=cycle.seeds,
         ) from None
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from honshi import improvement
+import honshi.actions.improve as improvement
+from honshi.actions.improve import Trial, improve
 from honshi.errors import RequestError
 from honshi.evaluation.remedies import Remedy
 from honshi.experiment import Experiment
-from honshi.improvement import Trial, improve
 from honshi.recipe import Recipe
 from honshi.runs import Run, looks
 

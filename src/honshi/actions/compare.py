@@ -1,0 +1,109 @@
+"""Two runs on the same validation images: is one better, or only luckier?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from honshi.errors import RequestError
+from honshi.evaluation import comparison
+from honshi.evaluation.comparison import Comparison
+from honshi.evaluation.evaluate import right_answers
+from honshi.evaluation.intervals import wilson
+from honshi.experiment import open_finished
+from honshi.messages import Message
+from honshi.runs import Run, looks
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One of the two.
+
+    Attributes:
+        run: which it is.
+        right: images that it got right.
+        n: images.
+    """
+
+    run: Run
+    right: int
+    n: int
+
+    @property
+    def sentence(self) -> Message:
+        lower, upper = wilson(self.right, self.n)
+        return Message(
+            "{accuracy:.2%} (95 % interval {lower:.2%} to {upper:.2%}, n = {n:,})  {run}",
+            accuracy=self.right / self.n,
+            lower=lower,
+            upper=upper,
+            n=self.n,
+            run=self.run.name,
+        )
+
+
+@dataclass(frozen=True)
+class RunComparison:
+    """What a comparison of two runs found."""
+
+    first: Scored
+    second: Scored
+    result: Comparison
+
+    @property
+    def sentences(self) -> list[Message]:
+        if self.result.within_noise:
+            verdict = Message("the difference is within noise")
+        elif self.result.difference > 0:
+            verdict = Message("the second is better by more than noise")
+        else:
+            verdict = Message("the first is better by more than noise")
+        return [
+            self.first.sentence,
+            self.second.sentence,
+            Message(
+                "Difference {points:+.2f} points on the same {n:,} validation images; only the first is right on "
+                "{only_first}, only the second on {only_second}. McNemar's exact test: p = {p:.3g}, {verdict}.",
+                points=self.result.difference * 100,
+                n=self.result.n,
+                only_first=self.result.only_first,
+                only_second=self.result.only_second,
+                p=self.result.p_value,
+                verdict=verdict,
+            ),
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        both = (self.first, self.second)
+        return {
+            "runs": [str(one.run.path) for one in both],
+            "accuracies": [one.right / one.n for one in both],
+            **self.result.to_dict(),
+        }
+
+
+def compare(first: str, second: str) -> RunComparison:
+    """Whether the second run is better than the first on the same validation images; each is looked at once.
+
+    Args:
+        first, second: names of runs.
+
+    Raises:
+        RunNotFoundError, RunError: as `honshi.actions.validate.validate`.
+        RequestError: they were validated on different images.
+    """
+    opened = [open_finished(name) for name in (first, second)]
+    runs, identities = [run for run, _, _ in opened], {splits.manifest.val_sha256 for _, _, splits in opened}
+    if len(identities) > 1:
+        raise RequestError(
+            "{first} and {second} were validated on different images, so they cannot be compared. "
+            "Train both on the same data with the same --val and data.seed.",
+            first=runs[0].name,
+            second=runs[1].name,
+        )
+    answers = []
+    for run, model, splits in opened:
+        answers.append(right_answers(model, splits.val))
+        looks.note(splits.manifest.val_sha256, "compare", run.name)
+    scored = [Scored(run, int(right.sum()), len(right)) for run, right in zip(runs, answers, strict=True)]
+    return RunComparison(scored[0], scored[1], comparison.compare(answers[0], answers[1]))

@@ -1,0 +1,70 @@
+"""What a run's curves say, and what to try next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from honshi.evaluation.diagnosis import Diagnosis
+from honshi.evaluation.remedies import Remedy, remedies_for
+from honshi.experiment import diagnose_run
+from honshi.runs import Run, find
+
+
+@dataclass(frozen=True)
+class RunDiagnosis:
+    """A verdict on a run.
+
+    Attributes:
+        run: which it is.
+        diagnosis: the verdict and what it rests on.
+        remedies: what to try, the largest gain to expect first.
+        picture: the curves with the place that the verdict is about; None where there is no epoch to draw.
+    """
+
+    run: Run
+    diagnosis: Diagnosis
+    remedies: list[Remedy]
+    picture: Path | None
+
+    def command(self, remedy: Remedy) -> str:
+        """What tries a remedy on this run's recipe."""
+        return remedy.command(self.run.path / "recipe.toml")
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "run": str(self.run.path),
+            **self.diagnosis.to_dict(),
+            "picture": str(self.picture) if self.picture is not None else None,
+            "remedies": [
+                {
+                    "name": remedy.name,
+                    "why": remedy.why,
+                    "changes": dict(remedy.changes),
+                    "command": self.command(remedy),
+                }
+                for remedy in self.remedies
+            ],
+        }
+
+
+def diagnose(name: str) -> RunDiagnosis:
+    """Read the curves of a run and mark in a picture what the verdict is about.
+
+    Args:
+        name: of the run, be it finished, interrupted or diverged.
+
+    Raises:
+        RunNotFoundError: no run answers to that name.
+        RunError: not one epoch is finished, or the data have changed since.
+    """
+    run = find(name)
+    diagnosis = diagnose_run(run)
+    picture = None
+    if rows := run.history:
+        from honshi.reports.curves import draw_diagnosis  # matplotlib takes a while to load
+
+        picture = run.path / "diagnosis.png"
+        draw_diagnosis(rows, diagnosis, picture)
+    return RunDiagnosis(run, diagnosis, remedies_for(diagnosis.verdict, run.recipe, run.available), picture)
