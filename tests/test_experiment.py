@@ -10,7 +10,7 @@ import honshi
 from honshi.errors import NonFiniteLossError, RecipeError, RunError
 from honshi.evaluation.diagnosis import Divergence
 from honshi.experiment import Experiment, open_finished
-from honshi.prediction import temperature_of
+from honshi.models.card import needed_card
 from honshi.recipe import Recipe
 from honshi.runs import Run, looks
 
@@ -97,7 +97,7 @@ def test_the_saved_model_is_calibrated_and_the_one_that_was_trained(tmp_path: Pa
     loaded = run.model()
     image = torch.zeros(1, 1, 28, 28)
     assert torch.equal(loaded(image), experiment.model.eval()(image))
-    assert temperature_of(loaded) != 1.0
+    assert needed_card(loaded).temperature != 1.0
 
 
 def test_a_run_that_diverged_says_where(tmp_path: Path) -> None:

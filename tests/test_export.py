@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 import honshi
-from honshi.data.images import Normalization, Preprocessing
 from honshi.errors import ModelError, RequestError
 from honshi.export import to_onnx
 from honshi.models import CNN, MLP, TTA, Ensemble
+from honshi.models.card import Card, attach, needed_card
+from honshi.pictures import Normalization, Preprocessing
 from honshi.prediction import predict_pixels
 
 GREY = Preprocessing(
@@ -38,14 +39,13 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
 def prepared(name: str) -> nn.Module:
     torch.manual_seed(0)
     model = MODELS[name]()
-    model.preprocessing = COLOUR if name == "in colour" else GREY  # type: ignore[assignment]
-    model.temperature = 1.7  # type: ignore[assignment]
+    preprocessing = COLOUR if name == "in colour" else GREY
+    attach(model, Card(preprocessing.contract, preprocessing.classes, temperature=1.7))
     return model.eval()
 
 
 def pixels(count: int, model: nn.Module) -> Tensor:
-    shape = model.preprocessing.shape
-    return torch.randint(256, (count, *shape), dtype=torch.uint8)  # type: ignore[misc]
+    return torch.randint(256, (count, *needed_card(model).contract.shape), dtype=torch.uint8)
 
 
 def asked(path: Path, images: Tensor) -> list[Tensor]:
@@ -66,7 +66,7 @@ def test_another_runtime_gives_the_same_answers_for_any_number_of_images(name: s
     for count in (1, 5):
         images = pixels(count, model)
         logits, probabilities = asked(path, images)
-        ours = model(model.preprocessing.normalization(images))  # type: ignore[union-attr, operator]
+        ours = model(needed_card(model).contract.normalization(images))
         torch.testing.assert_close(logits, ours, rtol=0, atol=1e-4)
         for row, prediction in zip(probabilities, predict_pixels(model, images), strict=True):
             assert row.tolist() == pytest.approx(list(prediction.probabilities.values()), abs=1e-5)

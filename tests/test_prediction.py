@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,13 @@ from PIL import Image, ImageOps
 from torch import Tensor, nn
 
 import honshi
-from honshi.data import Normalization
-from honshi.data.images import Preprocessing
 from honshi.errors import DataNotFoundError, ImageError, ModelError
 from honshi.models import CNN, MLP
-from honshi.prediction import find_images, looks_inverted, predict_pixels, prepare
+from honshi.models.card import attach, needed_card
+from honshi.pictures import Normalization, Preprocessing
+from honshi.pictures.folders import find_images
+from honshi.pictures.prepare import looks_inverted
+from honshi.prediction import predict_pixels, prepare
 
 
 @pytest.fixture(scope="module")
@@ -131,8 +134,7 @@ def test_the_temperature_changes_the_confidence_and_not_the_label(model: MLP, se
     cold = honshi.predict(model, seven)
     hot_model = MLP()
     hot_model.load_state_dict(model.state_dict())
-    hot_model.preprocessing = model.preprocessing
-    hot_model.temperature = 3.0  # type: ignore[assignment]
+    attach(hot_model, replace(needed_card(model), temperature=3.0))
 
     hot = honshi.predict(hot_model, seven)
 

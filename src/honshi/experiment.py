@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -32,6 +32,7 @@ from honshi.evaluation.history import Row, best_row
 from honshi.evaluation.reference import nearest_neighbour
 from honshi.exam.leaks import training_places_in
 from honshi.files import write_json
+from honshi.models.card import attach, needed_card
 from honshi.recipe import MLPOptions, Recipe
 from honshi.runs import Run, find, looks
 from honshi.runs.environment import describe
@@ -287,7 +288,8 @@ class Experiment:
         from honshi.reports import curves  # matplotlib is needed at the end alone, and takes a while to load
 
         curves.draw(result.history, run.path / "curves.png")
-        self.model.temperature = fit_temperature(*infer(self.model, self.splits.val))  # type: ignore[assignment]
+        temperature = fit_temperature(*infer(self.model, self.splits.val))
+        attach(self.model, replace(needed_card(self.model), temperature=temperature))
         run.write_end(self.model)
 
     def summary(self, run: Run, result: FitResult, total_seconds: float) -> dict[str, Any]:

@@ -22,11 +22,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from honshi.data.images import Normalization
 from honshi.errors import ModelError, RequestError
 from honshi.files import write_whole
+from honshi.models.card import needed_card, unwrapped
 from honshi.models.modes import full_precision
-from honshi.prediction import preprocessing_of, temperature_of
+from honshi.pictures.contract import Normalization
 
 # How far the logits of another runtime may be from ours.
 TOLERANCE = 1e-4
@@ -95,10 +95,10 @@ def to_onnx(model: nn.Module, path: Path) -> Exported:
     except ImportError as error:
         raise RequestError(f"To export ONNX, {error.name} is needed: pip install 'honshi[onnx]'.") from error
 
-    preprocessing = preprocessing_of(model)
-    whole = _Whole(copy.deepcopy(model).cpu(), preprocessing.normalization, temperature_of(model)).eval()
+    card = needed_card(model)
+    whole = _Whole(copy.deepcopy(unwrapped(model)).cpu(), card.contract.normalization, card.temperature).eval()
     draws = torch.Generator().manual_seed(0)
-    pixels = torch.randint(256, (TRIED_IMAGES, *preprocessing.shape), generator=draws, dtype=torch.uint8)
+    pixels = torch.randint(256, (TRIED_IMAGES, *card.contract.shape), generator=draws, dtype=torch.uint8)
     with _quiet():
         try:
             program = torch.onnx.export(
@@ -118,7 +118,7 @@ def to_onnx(model: nn.Module, path: Path) -> Exported:
     proto.doc_string = "uint8 pixels (n, c, h, w) to logits and calibrated probabilities (n, k)"
     for key, value in (
         ("honshi", version("honshi")),
-        ("classes", json.dumps(preprocessing.classes, ensure_ascii=False)),
+        ("classes", json.dumps(card.classes, ensure_ascii=False)),
         ("temperature", repr(whole.temperature)),
     ):
         proto.metadata_props.add(key=key, value=value)
@@ -138,7 +138,7 @@ def to_onnx(model: nn.Module, path: Path) -> Exported:
     except OSError as error:
         raise RequestError(f"{path}: the file cannot be written: {error.strerror}.") from error
     (opset,) = [entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")]
-    return Exported(path, len(content), opset, preprocessing.shape, preprocessing.classes, difference)
+    return Exported(path, len(content), opset, card.contract.shape, card.classes, difference)
 
 
 @contextmanager

@@ -14,6 +14,8 @@ import honshi
 from honshi.data.split import Manifest
 from honshi.errors import HonshiError, RequestError, RunError
 from honshi.models import MLP
+from honshi.models.card import Card, attach, card_of
+from honshi.pictures import InputContract, Normalization
 from honshi.recipe import Recipe
 from honshi.runs import Run
 
@@ -170,14 +172,16 @@ def test_a_run_is_finished_when_its_model_is_written_and_no_longer_to_be_resumed
 
 def test_a_finished_run_gives_its_model_ready_to_predict(run: Run) -> None:
     model = MLP(4, (3,), 2)
-    model.temperature = 1.5  # type: ignore[assignment]
+    contract = InputContract(shape=(1, 2, 2), normalization=Normalization(mean=(0.5,), std=(0.5,)))
+    card = Card(contract, ("cat", "dog"), temperature=1.5)
+    attach(model, card)
     run.write_end(model)
 
     loaded = Run(run.path).model()
 
     x = torch.randn(5, 4)
     assert torch.equal(loaded(x), model(x))
-    assert loaded.temperature == 1.5
+    assert card_of(loaded) == card
     assert not loaded.training
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from torch import Tensor, nn
 
 import honshi
 from honshi.data import Normalization
-from honshi.data.images import Preprocessing
 from honshi.errors import ModelError
 from honshi.files import sha256
 from honshi.models import CNN, MLP, TTA, Ensemble
+from honshi.models.card import Card, attach, card_of, needed_card
+from honshi.pictures import Preprocessing
 
 
 class OwnNet(nn.Module):
@@ -117,7 +119,7 @@ def test_images_are_wanted_as_before(trained: CNN, mnist: honshi.Splits, path: P
 
     loaded = honshi.load_model(path)
 
-    assert loaded.preprocessing == trained.preprocessing
+    assert card_of(loaded) == card_of(trained) is not None
     assert honshi.predict(loaded, mnist.val.pixels[0]) == honshi.predict(trained, mnist.val.pixels[0])
 
 
@@ -133,15 +135,14 @@ def test_a_normalisation_of_each_channel_comes_back(path: Path) -> None:
 
     honshi.save(model, path)
 
-    assert honshi.load_model(path).preprocessing == preprocessing
+    assert card_of(honshi.load_model(path)) == Card(preprocessing.contract, preprocessing.classes)
 
 
 def test_the_temperature_is_kept(trained: CNN, mnist: honshi.Splits, path: Path) -> None:
     image = mnist.val.pixels[0]
 
     softened = copy.deepcopy(trained)
-    softened.temperature = 5.0  # type: ignore[assignment]
-
+    attach(softened, replace(needed_card(trained), temperature=5.0))
     honshi.save(softened, path)
 
     warm = honshi.predict(honshi.load_model(path), image)

@@ -18,6 +18,7 @@ import honshi
 from honshi.errors import ModelError, NonFiniteLossError, SealedError
 from honshi.evaluation.evaluate import infer
 from honshi.models import MLP
+from honshi.models.card import Card, card_of
 from honshi.recipe import Recipe
 from honshi.runtime import seeded
 
@@ -250,7 +251,7 @@ def test_the_model_knows_afterwards_how_it_wants_its_images(train: honshi.Images
 
     honshi.fit(model, criterion, sgd(model), train, val, epochs=1)
 
-    assert model.preprocessing == train.preprocessing
+    assert card_of(model) == Card(train.contract, train.classes)
 
 
 def test_the_curves_can_be_drawn(train: honshi.Images, val: honshi.Images, tmp_path: Path) -> None:

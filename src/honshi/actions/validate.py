@@ -11,7 +11,7 @@ from honshi.evaluation.calibration import Reliability, reliability
 from honshi.evaluation.evaluate import Evaluation, infer, score
 from honshi.experiment import open_finished
 from honshi.messages import Message
-from honshi.prediction import temperature_of
+from honshi.models.card import needed_card
 from honshi.reports.confusion import draw_confusion
 from honshi.reports.mistakes import draw_mistakes
 from honshi.reports.reliability import draw_reliability
@@ -92,7 +92,7 @@ def validate(name: str) -> Validation:
     logits, labels = infer(model, splits.val)
     found = score(logits, labels, splits.val.classes, criterion)
     looks.note(splits.manifest.val_sha256, "validate", run.name)
-    temperature = temperature_of(model)
+    temperature = needed_card(model).temperature
     before, after = reliability(logits, labels), reliability(logits, labels, temperature)
     pictures = [run.path / name for name in ("confusion.png", "mistakes.png", "reliability.png")]
     draw_confusion(found.confusion, splits.val.classes, pictures[0])

@@ -34,27 +34,30 @@ def predict(run: str, paths: tuple[Path, ...], invert: bool, csv_path: Path | No
     """
     from honshi.errors import ImageError
     from honshi.files import write_whole
-    from honshi.prediction import find_images, looks_inverted, predict_pixels, prepare, preprocessing_of
+    from honshi.models.card import needed_card
+    from honshi.pictures.folders import find_images
+    from honshi.pictures.prepare import looks_inverted, prepare
+    from honshi.prediction import predict_pixels
     from honshi.runs import find
 
     model = find(run).model()
-    preprocessing = preprocessing_of(model)
+    contract = needed_card(model).contract
     screen, notes = console(as_json), console(as_json=True)
     results: list[dict[str, Any]] = []
     inverted = 0
     for path in find_images(paths):
         try:
-            pixels = prepare(path, preprocessing, invert=invert)
+            pixels = prepare(path, contract, invert=invert)
         except ImageError as error:
             results.append({"path": str(path), "error": str(error)})
             notes.print(f"Error: {error}", markup=False, soft_wrap=True)
             continue
-        inverted += looks_inverted(pixels, preprocessing)
+        inverted += looks_inverted(pixels, contract)
         prediction = predict_pixels(model, pixels.unsqueeze(0))[0]
         results.append({"path": str(path), **prediction.to_dict()})
         screen.print(f"{path}: {prediction.label} ({prediction.confidence:.1%})", markup=False, soft_wrap=True)
     if inverted:
-        light = preprocessing.background < 0.5
+        light = contract.background < 0.5
         notes.print(
             f"Note: {inverted} of {len(results)} images have a {'light' if light else 'dark'} background and the "
             f"training images a {'dark' if light else 'light'} one. Try {'without ' if invert else ''}--invert.",

@@ -1,4 +1,4 @@
-"""Labelled images in memory, and how their pixels become the numbers that a model sees.
+"""Labelled images in memory.
 
 Shapes: n images, c channels (1 grey, 3 colour), h rows, w columns.
 """
@@ -15,74 +15,12 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from honshi.errors import DataError
+from honshi.pictures.contract import InputContract, Normalization, Preprocessing, border_brightness
 
+__all__ = ["Images", "Normalization", "Preprocessing"]
 
-@dataclass(frozen=True, kw_only=True)
-class Normalization:
-    """Mean and standard deviation for each channel, of pixels scaled to [0, 1].
-
-    ``Normalization(mean=(0.5,), std=(0.5,))`` is the lecture's ``Normalize((0.5,), (0.5,))``: it maps
-    black to -1 and white to 1.
-    """
-
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        if len(self.mean) != len(self.std) or not all(deviation > 0 for deviation in self.std):
-            raise DataError(
-                f"A normalisation has a mean and a deviation above 0 for each channel, not {self.mean} and {self.std}."
-            )
-
-    @classmethod
-    def measured(cls, pixels: Tensor) -> Normalization:
-        """The statistics of uint8 pixels (n, c, h, w). Give it the training part only.
-
-        They come from a histogram of the 256 possible values, which is exact and never holds the
-        images as floats.
-        """
-        means, stds = [], []
-        values = torch.arange(256, dtype=torch.float64) / 255
-        for channel in pixels.cpu().unbind(1):
-            counts = torch.bincount(channel.flatten(), minlength=256).double()
-            mean = (counts * values).sum() / counts.sum()
-            variance = (counts * (values - mean) ** 2).sum() / counts.sum()
-            means.append(float(mean))
-            # A channel that never varies carries nothing; dividing by 1 keeps it finite. Seen from the
-            # counts: the sums above round, and leave a deviation of 1e-17 where it is 0.
-            varies = int((counts > 0).sum()) > 1
-            stds.append(float(variance.sqrt()) if varies else 1.0)
-        return cls(mean=tuple(means), std=tuple(stds))
-
-    def __call__(self, pixels: Tensor) -> Tensor:
-        """Pixels (n, c, h, w) as normalised float32 of the same shape, on the same device.
-
-        They are uint8, or float32 from 0 to 255, which are overwritten.
-        """
-        # In units of [0, 255], so that no pass over the batch is spent on dividing by 255.
-        if len(self.mean) == 1:
-            return pixels.float().sub_(255 * self.mean[0]).div_(255 * self.std[0])
-        mean = torch.tensor(self.mean, device=pixels.device).view(-1, 1, 1) * 255
-        std = torch.tensor(self.std, device=pixels.device).view(-1, 1, 1) * 255
-        return pixels.float().sub_(mean).div_(std)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Preprocessing:
-    """What must happen to a picture before a model trained on some images may see it.
-
-    Attributes:
-        shape: (c, h, w) of one image.
-        classes: the name of each class.
-        normalization: from bytes to what the model sees.
-        background: mean brightness of the training images' borders, within [0, 1]; a picture with
-            the opposite one (ink on paper, where the model learnt chalk on a board) is worth a warning.
-    """
-
-    shape: tuple[int, int, int]
-    classes: tuple[str, ...]
-    normalization: Normalization
-    background: float
+# The lecture's own.
+_HALF = Normalization(mean=(0.5,), std=(0.5,))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -102,7 +40,7 @@ class Images(Dataset[tuple[Tensor, int]]):
     pixels: Tensor
     labels: Tensor
     classes: tuple[str, ...]
-    normalization: Normalization = Normalization(mean=(0.5,), std=(0.5,))
+    normalization: Normalization = _HALF
 
     def __post_init__(self) -> None:
         if self.pixels.dtype != torch.uint8 or self.pixels.dim() != 4:
@@ -138,14 +76,18 @@ class Images(Dataset[tuple[Tensor, int]]):
         return channels, height, width
 
     @property
-    def preprocessing(self) -> Preprocessing:
-        """How any picture becomes one that a model trained on these images may see."""
-        return Preprocessing(
+    def contract(self) -> InputContract:
+        """What a picture must become before a model trained on these images may see it."""
+        return InputContract(
             shape=self.shape,
-            classes=self.classes,
             normalization=self.normalization,
             background=border_brightness(self.pixels),
         )
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """The same together with the classes, to be said of a model: ``model.preprocessing = images.preprocessing``."""
+        return Preprocessing.of(self.contract, self.classes)
 
     def to(self, device: torch.device) -> Self:
         """The same images, held on a device."""
@@ -170,9 +112,3 @@ class Images(Dataset[tuple[Tensor, int]]):
         digest.update(self.pixels.cpu().contiguous().numpy().data)
         digest.update(self.labels.cpu().contiguous().numpy().data)
         return digest.hexdigest()
-
-
-def border_brightness(pixels: Tensor) -> float:
-    """Mean brightness, within [0, 1], of the outermost rows and columns of uint8 pixels (..., h, w)."""
-    edges = (pixels[..., 0, :], pixels[..., -1, :], pixels[..., :, 0], pixels[..., :, -1])
-    return torch.cat([edge.flatten() for edge in edges]).float().mean().item() / 255

@@ -13,7 +13,7 @@ from typing import Any, Self
 import torch
 from torch import nn
 
-from honshi.data.images import Images, Preprocessing
+from honshi.data.images import Images
 from honshi.data.leaks import Leak, find_leaks
 from honshi.data.sealed import Sealed, unseal
 from honshi.errors import AlreadyOpenedError, RequestError
@@ -21,6 +21,7 @@ from honshi.evaluation.evaluate import evaluate
 from honshi.evaluation.intervals import wilson
 from honshi.evaluation.metrics import ClassScore
 from honshi.exam.ledger import Ledger
+from honshi.models.card import card_of
 
 CONFIDENCE = 0.95
 
@@ -279,7 +280,5 @@ def weights_hash(model: nn.Module) -> str:
 
 def _as_trained(images: Images, model: nn.Module) -> Images:
     """The images as the model is used to see them."""
-    preprocessing = getattr(model, "preprocessing", None)
-    if isinstance(preprocessing, Preprocessing):
-        return images.normalized_by(preprocessing.normalization)
-    return images
+    card = card_of(model)
+    return images if card is None else images.normalized_by(card.contract.normalization)

@@ -6,6 +6,8 @@ Never a pickle: loading a file from a stranger runs none of its code.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,46 +16,70 @@ from safetensors.torch import load as from_safetensors
 from safetensors.torch import save as to_safetensors
 from torch import nn
 
-from honshi.data.images import Normalization, Preprocessing
-from honshi.errors import ModelError
+from honshi.errors import DataError, ModelError
 from honshi.files import sha256, write_json, write_whole
 from honshi.models import parameter_count
 from honshi.models.architecture import architecture_of, from_architecture
+from honshi.models.card import Card, attach, card_of, detach, unwrapped
+from honshi.pictures.contract import InputContract, Normalization, Scale
 
 
 def save(model: nn.Module, path: str | Path) -> None:
     """Write ``path`` (weights, safetensors) and the sidecar of the same name that ends in ``.json``.
 
     Args:
-        model: any module. Where it was trained on `Images`, the sidecar says how a picture becomes
-            its input, and where it has a ``temperature``, by what its logits are divided when
+        model: any module; what computes it on several devices or compiled is no part of it. Where it has a card,
+            the sidecar says how a picture becomes its input, and by what its logits are divided when
             probabilities are made of them.
         path: usually ends in ``.safetensors``.
     """
     path = Path(path)
+    card = card_of(model)
+    model = unwrapped(model)
     # Copies, because safetensors refuses tensors that share memory, as tied weights do.
     content = to_safetensors(
         {name: tensor.detach().cpu().clone().contiguous() for name, tensor in model.state_dict().items()}
     )
     sidecar: dict[str, Any] = {"architecture": architecture_of(model)}
-    preprocessing = getattr(model, "preprocessing", None)
-    if isinstance(preprocessing, Preprocessing):
-        sidecar |= {
-            "classes": list(preprocessing.classes),
-            "input_shape": list(preprocessing.shape),
-            "normalization": {
-                "mean": list(preprocessing.normalization.mean),
-                "std": list(preprocessing.normalization.std),
-            },
-            "background": preprocessing.background,
-        }
+    if card is not None:
+        sidecar |= {"classes": list(card.classes), **contract_to_json(card.contract)}
     sidecar |= {
-        "temperature": float(getattr(model, "temperature", 1.0)),
+        "temperature": 1.0 if card is None else card.temperature,
         "parameters": parameter_count(model),
         "weights_sha256": sha256(content),
     }
     write_whole(path, content)
     write_json(path.with_suffix(".json"), sidecar)
+
+
+def contract_to_json(contract: InputContract) -> dict[str, Any]:
+    """An input contract as the keys of a sidecar."""
+    return {
+        "input_shape": list(contract.shape),
+        "normalization": asdict(contract.normalization),
+        "fit": contract.fit,
+        "scale": asdict(contract.scale),
+        "background": contract.background,
+        "form": contract.form,
+    }
+
+
+def contract_from_json(sidecar: Mapping[str, Any]) -> InputContract:
+    """The input contract that a sidecar tells of; what older ones do not say is as it was for them.
+
+    Raises:
+        DataError, KeyError, TypeError, ValueError: they tell of none.
+    """
+    channels, height, width = sidecar["input_shape"]
+    normalization = sidecar["normalization"]
+    return InputContract(
+        shape=(channels, height, width),
+        normalization=Normalization(mean=tuple(normalization["mean"]), std=tuple(normalization["std"])),
+        fit=sidecar.get("fit", "pad"),
+        scale=Scale(**sidecar.get("scale", {})),
+        background=sidecar["background"],
+        form=sidecar.get("form"),
+    )
 
 
 def load_model(path: str | Path, into: nn.Module | None = None) -> nn.Module:
@@ -79,23 +105,17 @@ def load_model(path: str | Path, into: nn.Module | None = None) -> nn.Module:
             )
         if into is None:
             into = from_architecture(sidecar["architecture"], str(path))
-        into.load_state_dict(from_safetensors(content))
+        unwrapped(into).load_state_dict(from_safetensors(content))
         if "input_shape" in sidecar:
-            channels, height, width = sidecar["input_shape"]
-            into.preprocessing = Preprocessing(  # type: ignore[assignment]
-                shape=(channels, height, width),
-                classes=tuple(sidecar["classes"]),
-                normalization=Normalization(
-                    mean=tuple(sidecar["normalization"]["mean"]), std=tuple(sidecar["normalization"]["std"])
-                ),
-                background=sidecar["background"],
-            )
-        into.temperature = float(sidecar["temperature"])  # type: ignore[assignment]
+            card = Card(contract_from_json(sidecar), tuple(sidecar["classes"]), float(sidecar["temperature"]))
+            attach(into, card)
+        else:
+            detach(into)
     except OSError as error:
         raise ModelError(f"{error.filename}: the model cannot be read: {error.strerror}.") from error
     except (SafetensorError, RuntimeError) as error:
         first_line = " ".join(str(error).split())
         raise ModelError(f"{path}: the weights do not fit the model: {first_line}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (DataError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{sidecar_path}: this is not the description of a model: {error!r}.") from error
     return into.eval()

@@ -26,6 +26,7 @@ from honshi.data.sealed import Sealed
 from honshi.errors import NonFiniteLossError, SealedError
 from honshi.evaluation.evaluate import Criterion
 from honshi.evaluation.history import Row, best_row
+from honshi.models.card import Card, attach, detach
 from honshi.native.layers import compiled_layers
 from honshi.runtime import keep_freed_memory, seeded
 from honshi.training import state
@@ -143,9 +144,11 @@ def fit(
     if device.type == "cpu":
         keep_freed_memory()
     if isinstance(train, Images):
-        # What predict() has to do to a picture before this model may see it.
-        model.preprocessing = train.preprocessing  # type: ignore[assignment]
+        # What predict() has to know of this model; not what it knew of one that was trained before.
+        attach(model, Card(train.contract, train.classes))
         train = train.to(device)
+    else:
+        detach(model)
     if isinstance(val, Images):
         val = val.to(device)  # once, not at each epoch's validation
 

@@ -1,0 +1,140 @@
+"""What a model wants its images to be: the contract that every picture is prepared by, for training as for prediction.
+
+Shapes: n images, c channels (1 grey, 3 colour), h rows, w columns.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import Literal, Self
+
+import torch
+from torch import Tensor
+
+from honshi.errors import DataError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Normalization:
+    """Mean and standard deviation for each channel, of pixels scaled to [0, 1].
+
+    ``Normalization(mean=(0.5,), std=(0.5,))`` is the lecture's ``Normalize((0.5,), (0.5,))``: it maps
+    black to -1 and white to 1.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.mean) != len(self.std) or not all(deviation > 0 for deviation in self.std):
+            raise DataError(
+                "A normalisation has a mean and a deviation above 0 for each channel, not {mean} and {std}.",
+                mean=self.mean,
+                std=self.std,
+            )
+
+    @classmethod
+    def measured(cls, pixels: Tensor) -> Normalization:
+        """The statistics of uint8 pixels (n, c, h, w). Give it the training part only.
+
+        They come from a histogram of the 256 possible values, which is exact and never holds the
+        images as floats.
+        """
+        means, stds = [], []
+        values = torch.arange(256, dtype=torch.float64) / 255
+        for channel in pixels.cpu().unbind(1):
+            counts = torch.bincount(channel.flatten(), minlength=256).double()
+            mean = (counts * values).sum() / counts.sum()
+            variance = (counts * (values - mean) ** 2).sum() / counts.sum()
+            means.append(float(mean))
+            # A channel that never varies carries nothing; dividing by 1 keeps it finite. Seen from the
+            # counts: the sums above round, and leave a deviation of 1e-17 where it is 0.
+            varies = int((counts > 0).sum()) > 1
+            stds.append(float(variance.sqrt()) if varies else 1.0)
+        return cls(mean=tuple(means), std=tuple(stds))
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """Pixels (n, c, h, w) as normalised float32 of the same shape, on the same device.
+
+        They are uint8, or float32 from 0 to 255, which are overwritten.
+        """
+        # In units of [0, 255], so that no pass over the batch is spent on dividing by 255.
+        if len(self.mean) == 1:
+            return pixels.float().sub_(255 * self.mean[0]).div_(255 * self.std[0])
+        mean = torch.tensor(self.mean, device=pixels.device).view(-1, 1, 1) * 255
+        std = torch.tensor(self.std, device=pixels.device).view(-1, 1, 1) * 255
+        return pixels.float().sub_(mean).div_(std)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """What counts as white in pictures of more than 8 bits; black is 0.
+
+    It is a property of the model and never read off a picture: the same values mean the same brightness in each.
+
+    Attributes:
+        integers: in pictures of 16 or 32 bits.
+        floats: in pictures of floating-point numbers.
+    """
+
+    integers: int = 65535
+    floats: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (0 < self.integers < math.inf and 0 < self.floats < math.inf):
+            raise DataError(
+                "What counts as white is a number above 0, not {integers} and {floats}.",
+                integers=self.integers,
+                floats=self.floats,
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputContract:
+    """What must happen to a picture before a model may see it. The model owns it; classes are no part of it.
+
+    Attributes:
+        shape: (c, h, w) of one image.
+        normalization: from bytes to what the model sees.
+        fit: how a picture of another size gets this one. "pad": scaled until it fits in, and centred on a canvas of
+            its border's colour where the proportions differ.
+        scale: what counts as white in pictures of more than 8 bits.
+        background: mean brightness of the training images' borders, within [0, 1]; a picture with
+            the opposite one (ink on paper, where the model learnt chalk on a board) is worth a warning.
+        form: in which the training images were brought before, so that other pictures can be too. "mnist": a digit
+            light on dark, in a box of 20 pixels, its centre of mass in the middle.
+    """
+
+    shape: tuple[int, int, int]
+    normalization: Normalization
+    fit: Literal["pad"] = "pad"
+    scale: Scale = Scale()
+    background: float = 0.0
+    form: Literal["mnist"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preprocessing(InputContract):
+    """An input contract together with the names of the classes: what is told to a model of one's own.
+
+    Attributes:
+        classes: the name of each class.
+    """
+
+    classes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, contract: InputContract, classes: tuple[str, ...]) -> Self:
+        return cls(**{field.name: getattr(contract, field.name) for field in fields(InputContract)}, classes=classes)
+
+    @property
+    def contract(self) -> InputContract:
+        """Without the classes."""
+        return InputContract(**{field.name: getattr(self, field.name) for field in fields(InputContract)})
+
+
+def border_brightness(pixels: Tensor) -> float:
+    """Mean brightness, within [0, 1], of the outermost rows and columns of uint8 pixels (..., h, w)."""
+    edges = (pixels[..., 0, :], pixels[..., -1, :], pixels[..., :, 0], pixels[..., :, -1])
+    return torch.cat([edge.flatten() for edge in edges]).float().mean().item() / 255
