@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -12,7 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from honshi.files import home, sha256, write_json, write_whole
+from honshi.errors import WriteError
+from honshi.files import (
+    append_line,
+    home,
+    make_file,
+    make_folder,
+    not_written,
+    read_bounded,
+    sha256,
+    write_json,
+    write_whole,
+)
 
 # Writes two contents in turn, each of one byte repeated, until it is stopped.
 WRITER = """
@@ -96,6 +108,118 @@ class TestWriteWhole:
     def test_who_may_read_it_is_decided_by_the_umask(self, tmp_path: Path, umask: int) -> None:
         write_whole(tmp_path / "file.bin", b"content")
         assert (tmp_path / "file.bin").stat().st_mode & 0o777 == 0o666 & ~umask
+
+    def test_a_folder_that_is_not_to_be_made_again_is_missed(self, tmp_path: Path) -> None:
+        with pytest.raises(WriteError, match="there is no such file or folder"):
+            write_whole(tmp_path / "gone" / "state.pt", b"content", parents=False)
+        assert not (tmp_path / "gone").exists()
+
+    def test_what_a_killed_process_left_goes_after_a_while(self, tmp_path: Path) -> None:
+        old, new, other = (
+            tmp_path / f".{name}.part" for name in ("a.bin.0a1b2c3d", "a.bin.4e5f6a7b", "b.bin.8c9d0e1f")
+        )
+        for path in (old, new, other):
+            path.touch()
+        for path in (old, other):
+            os.utime(path, (0, 0))
+        write_whole(tmp_path / "a.bin", b"content")
+        assert sorted(tmp_path.iterdir()) == sorted([new, other, tmp_path / "a.bin"])
+
+
+class TestWhatKeepsAFileFromBeingWritten:
+    @pytest.mark.parametrize(
+        ("number", "told"),
+        [
+            (errno.ENOSPC, "there is no space left. Make room there"),
+            (errno.EDQUOT, "there is no space left. Make room there"),
+            (errno.EACCES, "you have no permission for that"),
+            (errno.EROFS, "this file system can only be read"),
+            (errno.EIO, os.strerror(errno.EIO)),
+        ],
+    )
+    def test_it_is_said_what_where_and_what_to_do(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, told: str
+    ) -> None:
+        def refuse(descriptor: int) -> None:
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(os, "fsync", refuse)
+        with pytest.raises(WriteError, match=rf"{tmp_path / 'file'}: this cannot be written: {told}") as raised:
+            write_whole(tmp_path / "file", b"content")
+        assert raised.value.errno == number
+        assert "HONSHI_HOME" not in str(raised.value)
+
+    def test_of_the_data_folder_it_is_said_that_there_may_be_another(
+        self, honshi_home: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(descriptor: int) -> None:
+            raise OSError(errno.ENOSPC, "")
+
+        monkeypatch.setattr(os, "fsync", refuse)
+        with pytest.raises(WriteError, match="HONSHI_HOME names another one"):
+            write_whole(honshi_home / "file", b"content")
+
+    def test_a_name_that_is_too_long(self, tmp_path: Path) -> None:
+        with pytest.raises(WriteError, match=r"the name is too long\. Choose a shorter one"):
+            write_whole(tmp_path / ("a" * 300), b"content")
+
+    def test_a_file_where_a_folder_should_be(self, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        for write in (make_folder, make_file, lambda path: append_line(path, b"line")):
+            with pytest.raises(WriteError, match="there is something else of that name"):
+                write(tmp_path / "file" / "more")
+
+    def test_a_file_that_may_not_be_larger(self, tmp_path: Path) -> None:
+        code = (
+            "import resource, signal, sys, pathlib\n"
+            "from honshi.files import write_whole\n"
+            "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+            "write_whole(pathlib.Path(sys.argv[1]), b'a' * 5000)"
+        )
+        finished = subprocess.run(
+            [sys.executable, "-c", code, tmp_path / "file"], capture_output=True, text=True, check=False
+        )
+        assert "WriteError" in finished.stderr
+        assert "it is larger than a file may be there" in finished.stderr
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_result_that_stands_without_the_file_takes_a_note(self, tmp_path: Path) -> None:
+        (tmp_path / "file").mkdir()
+        assert not_written(lambda: write_whole(tmp_path / "other", b"content")) is None
+        note = not_written(lambda: write_whole(tmp_path / "file", b"content"))
+        assert str(note).startswith(f"{tmp_path / 'file'}: this cannot be written")
+
+
+class TestAppendLine:
+    def test_lines_come_one_after_the_other(self, tmp_path: Path) -> None:
+        append_line(tmp_path / "new" / "file", b"one")
+        append_line(tmp_path / "new" / "file", b"two")
+        assert (tmp_path / "new" / "file").read_bytes() == b"one\ntwo\n"
+
+    def test_behind_half_a_line_it_is_a_line_of_its_own(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_bytes(b"one\ntw")
+        append_line(tmp_path / "file", b"three")
+        assert (tmp_path / "file").read_bytes() == b"one\ntw\nthree\n"
+
+    def test_half_of_it_is_an_error(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        write = os.write
+        monkeypatch.setattr(os, "write", lambda descriptor, content: write(descriptor, content[:3]))
+        with pytest.raises(WriteError, match="there is no space left"):
+            append_line(tmp_path / "file", b"a line")
+
+
+class TestReadBounded:
+    def test_what_fits_is_read(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_bytes(b"12345")
+        assert read_bounded(tmp_path / "file", 5) == b"12345"
+        with pytest.raises(OSError, match="more than 4 bytes"):
+            read_bounded(tmp_path / "file", 4)
+
+    def test_a_pipe_is_not_waited_for(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(OSError, match="it is no file"):
+            read_bounded(tmp_path / "pipe", 5)
 
 
 class TestWriteJSON:

@@ -14,6 +14,7 @@
     ├── NonFiniteLossError         training diverged; carries epoch and step
     ├── RunError                   a run folder is incomplete, damaged or already finished
     ├── LedgerError                the record of openings cannot be read or written
+    ├── WriteError (OSError)       a file or a folder cannot be written: no room, no permission
     └── SealedError (TypeError)    the test set was handed to something that is not the exam
 
 Each message says what happened, where, and what to do about it: the command line prints it as it is. It is a sentence
@@ -136,6 +137,14 @@ class RunError(HonshiError):
 
 class LedgerError(HonshiError):
     """The record of openings cannot be read or written."""
+
+
+class WriteError(HonshiError, OSError):
+    """A file or a folder cannot be written: there is no room, no permission, or the name is taken."""
+
+    def __init__(self, sentence: str | Message, cause: OSError, /, **parameters: Any) -> None:
+        super().__init__(sentence, **parameters)
+        self.errno, self.strerror, self.filename = cause.errno, cause.strerror, cause.filename
 
 
 class SealedError(HonshiError, TypeError):

@@ -1,8 +1,16 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from honshi.errors import WriteError
 from honshi.evaluation.optimism import best_of
 from honshi.runs import looks
 
@@ -36,10 +44,67 @@ def test_the_wear_says_what_chance_explains() -> None:
 
     assert wear.looks == 20
     assert wear.optimism == best_of(20, 6000, 0.97)
-    assert "20 times" in wear.sentence
+    assert "20 times" in str(wear.sentence)
 
 
 def test_one_look_is_said_in_the_singular() -> None:
     looks.note("a", "epoch", "first")
 
-    assert looks.describe("a", 6000, 0.97).sentence == "This validation set was looked at once."
+    assert str(looks.describe("a", 6000, 0.97).sentence) == "This validation set was looked at once."
+
+
+def test_half_a_line_of_a_full_disk_is_a_look_and_the_next_one_is_whole(honshi_home: Path) -> None:
+    looks.note("a", "trial", "first")
+    path = honshi_home / "looks" / "a.jsonl"
+    path.write_bytes(path.read_bytes() + b'{"time": "2030-01-02T03:04:05+00:00", "ki')
+
+    looks.note("a", "trial", "second")
+
+    assert looks.count("a") == 3
+    assert looks.count("a", "trial") == 2
+    assert json.loads(path.read_bytes().splitlines()[-1])["run"] == "second"
+
+
+def test_a_look_behind_half_a_line_counts_as_well(honshi_home: Path) -> None:
+    looks.note("a", "trial", "first")
+    path = honshi_home / "looks" / "a.jsonl"
+    path.write_bytes(b'{"time": "2030' + path.read_bytes())
+
+    assert looks.count("a", "trial") == 1
+
+
+@given(damage=st.binary(max_size=200))
+def test_damage_hides_no_look_that_is_whole(damage: bytes) -> None:
+    with tempfile.TemporaryDirectory() as home, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HONSHI_HOME", home)
+        looks.note("a", "trial", "first")
+        path = Path(home, "looks", "a.jsonl")
+        path.write_bytes(path.read_bytes() + damage)
+        looks.note("a", "trial", "second")
+
+        assert looks.count("a", "trial") == 2
+        assert looks.count("a") >= 2
+
+
+def test_zeros_that_a_power_cut_left_are_no_look(honshi_home: Path) -> None:
+    looks.note("a", "trial", "first")
+    path = honshi_home / "looks" / "a.jsonl"
+    path.write_bytes(path.read_bytes() + b"\0" * 4096)
+
+    assert looks.count("a") == 1
+
+
+def test_a_run_may_be_called_as_a_kind() -> None:
+    looks.note("a", "epoch", '"kind": "trial"')
+
+    assert looks.count("a", "trial") == 0
+
+
+def test_where_looks_cannot_be_written_down_it_is_said(honshi_home: Path) -> None:
+    honshi_home.mkdir()
+    (honshi_home / "looks").write_text("a file")
+
+    with pytest.raises(WriteError, match=r"looks: this cannot be written"):
+        looks.note("a", "epoch", "first")
+    with pytest.raises(WriteError, match=r"looks: this cannot be written"):
+        looks.make_room("a")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from contextlib import suppress
 from importlib.metadata import version
 
 import click
@@ -18,11 +19,13 @@ from honshi.cli.improve import improve
 from honshi.cli.ledger import ledger
 from honshi.cli.predict import predict
 from honshi.cli.runs import runs
+from honshi.cli.streams import close_output, make_ready
 from honshi.cli.test import test
 from honshi.cli.train import train
 from honshi.cli.tune import tune
 from honshi.cli.validate import validate
 from honshi.errors import HonshiError, RecipeError
+from honshi.files import explain
 
 INTERRUPTED = 130
 
@@ -55,12 +58,14 @@ def main() -> None:
 
     0 done; 1 it failed while working; 2 the request itself was wrong; 130 interrupted.
     """
+    make_ready()
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     # torchrun starts the same command several times on a machine; of what is wrong with it the first one speaks.
     silent = os.environ.get("LOCAL_RANK", "0") != "0"
     try:
         code = honshi.main(arguments, prog_name="honshi", standalone_mode=False)
+        sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else 0)
     except click.UsageError as error:
         if not silent:
@@ -68,18 +73,31 @@ def main() -> None:
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
         if not silent:
-            print("Interrupted.", file=sys.stderr)
+            _say("Interrupted.")
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read our output has closed it, as `| head` does. Python would complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has closed it, as `| head` does.
         sys.exit(1)
     except Exception as error:
         if isinstance(error, RecipeError) and silent:
             sys.exit(error.exit_code)
         if debug:
             traceback.print_exc()
-        known = isinstance(error, HonshiError)
-        sentence = str(error) if known else f"{type(error).__name__}: {error} (--debug shows where)"
-        print(f"Error: {sentence}", file=sys.stderr)
+        _say(f"Error: {_sentence(error)}")
         sys.exit(error.exit_code if isinstance(error, HonshiError) else 1)
+    finally:
+        close_output()
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, HonshiError):
+        return str(error)
+    if isinstance(error, OSError):
+        return str(explain(error))
+    return f"{type(error).__name__}: {error} (--debug shows where)"
+
+
+def _say(sentence: str) -> None:
+    # Where stderr cannot be written to either, the exit code has to tell.
+    with suppress(OSError):
+        print(sentence, file=sys.stderr, flush=True)

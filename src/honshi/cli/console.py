@@ -8,6 +8,8 @@ from typing import Any
 import click
 from rich.console import Console
 
+from honshi.cli.streams import encodes
+
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document; everything for people goes to stderr."
 )
@@ -22,7 +24,9 @@ def console(as_json: bool = False) -> Console:
 
 
 def print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    """One document; characters that stdout does not have are written as JSON's own escapes."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    click.echo(text if encodes(text) else json.dumps(value, indent=2, allow_nan=False))
 
 
 def print_next(screen: Console, commands: list[str]) -> None:

@@ -99,6 +99,6 @@ def _wear(runs: list[Run]) -> list[str]:
             best[key] = run
     return [
         f"{run.manifest.source}, best {run.kept.val_accuracy:.2%} ({run.name}). "
-        + looks.describe(key, run.manifest.val_size, run.kept.val_accuracy).sentence
+        + str(looks.describe(key, run.manifest.val_size, run.kept.val_accuracy).sentence)
         for key, run in best.items()
     ]

@@ -7,34 +7,64 @@ look is a line in a file of the user's data folder, named by the set's hash.
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from honshi.errors import RunError
 from honshi.evaluation.optimism import best_of
-from honshi.files import home
+from honshi.files import append_line, explain, home, make_file
+from honshi.messages import Message
 
 Kind = Literal["epoch", "validate", "compare", "trial"]
 
+# What `note` has written of the kind; within the other values the quotation marks would have strokes before them.
+KINDS = re.compile(rb'"kind": "(\w+)"')
+LINE = 65536
+# A power cut may leave zeros.
+BLANK = b"\0 \t\r\n"
+
 
 def note(val_sha256: str, kind: Kind, run: str) -> None:
-    """Count one look at a validation set."""
-    line = json.dumps({"time": datetime.now(UTC).isoformat(timespec="seconds"), "kind": kind, "run": run})
-    path = _path(val_sha256)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # One short write at the end of the file: processes that look at once do not mix their lines.
-    with path.open("ab", buffering=0) as stream:
-        stream.write(line.encode() + b"\n")
+    """Count one look at a validation set.
+
+    Raises:
+        WriteError: it cannot be written down. Who can say so beside a result uses `honshi.files.not_written`.
+    """
+    look = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "kind": kind, "run": run}
+    append_line(_path(val_sha256), json.dumps(look).encode())
+
+
+def make_room(val_sha256: str) -> None:
+    """See that looks can be written down, before a training begins that will look.
+
+    Raises:
+        WriteError: they cannot.
+    """
+    make_file(_path(val_sha256))
 
 
 def count(val_sha256: str, kind: Kind | None = None) -> int:
-    """How many looks there were at a validation set, of one kind or of all."""
+    """How many looks there were at a validation set, of one kind or of all.
+
+    A line of which a full disk or a power cut has left the beginning alone is a look too, of a kind that nobody knows;
+    and what was written behind it on the same line is one more.
+    """
+    looks: Counter[str] = Counter()
     try:
-        lines = _path(val_sha256).read_bytes().splitlines()
+        with _path(val_sha256).open("rb") as stream:
+            # By pieces, so that damage without a line break is not read at once.
+            for line in iter(partial(stream.readline, LINE), b""):
+                looks.update([found.decode() for found in KINDS.findall(line)] or ["?"] * bool(line.strip(BLANK)))
     except FileNotFoundError:
         return 0
-    return len(lines) if kind is None else sum(json.loads(line)["kind"] == kind for line in lines)
+    except OSError as error:
+        raise RunError("{problem}", problem=explain(error)) from error
+    return looks.total() if kind is None else looks[kind]
 
 
 @dataclass(frozen=True)
@@ -50,12 +80,14 @@ class Wear:
     optimism: float
 
     @property
-    def sentence(self) -> str:
+    def sentence(self) -> Message:
         if self.looks == 1:
-            return "This validation set was looked at once."
-        return (
-            f"This validation set was looked at {self.looks:,} times; the best of so many looks seems better than it "
-            f"is by up to {self.optimism * 100:.2f} points through chance alone."
+            return Message("This validation set was looked at once.")
+        return Message(
+            "This validation set was looked at {looks:,} times; the best of so many looks seems better than it "
+            "is by up to {points:.2f} points through chance alone.",
+            looks=self.looks,
+            points=self.optimism * 100,
         )
 
 
