@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 
 from honshi.cli.streams import encodes
+
+if TYPE_CHECKING:
+    from honshi.actions.plan import Plan
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document; everything for people goes to stderr."
@@ -34,3 +37,16 @@ def print_next(screen: Console, commands: list[str]) -> None:
     screen.print("\nNext")
     for command in commands:
         screen.print(f"  {command}", soft_wrap=True)
+
+
+def print_plan(screen: Console, plan: Plan) -> None:
+    """What is about to happen, a line for each part."""
+    from rich.table import Table
+
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0), title=str(plan.title), title_justify="left")
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for line in plan.lines:
+        table.add_row("" if line.name is None else str(line.name), "\n".join(map(str, line.texts)))
+    screen.print(table)
+    screen.print()

@@ -1,0 +1,240 @@
+"""A training from what was asked for to a finished run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from honshi.actions.plan import Plan
+from honshi.errors import NonFiniteLossError, RequestError, RunError
+from honshi.evaluation import Row
+from honshi.evaluation.diagnosis import split_verdict
+from honshi.experiment import Experiment
+from honshi.messages import Message
+from honshi.recipe import Recipe
+from honshi.runs import Run, find
+from honshi.runs.folder import RUNS
+from honshi.seeds import train_seeds as train_each_seed
+from honshi.training import FitResult
+from honshi.training.distributed import World, joined, launched, leave
+
+
+@dataclass(frozen=True)
+class Began:
+    """The run's folder is there and its first step is next.
+
+    Attributes:
+        run: where it goes to.
+        plan: what is about to happen.
+        epochs, steps: how many epochs there will be in all, and steps in each.
+        done: epochs that are finished already; more than 0 where an interrupted training goes on.
+    """
+
+    run: Run
+    plan: Plan
+    epochs: int
+    steps: int
+    done: int
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """So many mini-batches of the epoch are done."""
+
+    step: int
+
+
+@dataclass(frozen=True)
+class EpochEnded:
+    """An epoch is over and scored."""
+
+    row: Row
+
+
+@dataclass(frozen=True)
+class SeedEnded:
+    """One of several seeds is trained.
+
+    Attributes:
+        seed: which.
+        kept: the epoch whose weights its run keeps.
+        seconds: of training and validation.
+    """
+
+    seed: int
+    kept: Row
+    seconds: float
+
+
+Event: TypeAlias = Began | Stepped | EpochEnded
+Tell: TypeAlias = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training that ended.
+
+    Attributes:
+        run: where everything is.
+        experiment: the parts that were trained.
+        result: the history and what was kept.
+        seconds: from the request to the end.
+    """
+
+    run: Run
+    experiment: Experiment
+    result: FitResult
+    seconds: float
+
+    @property
+    def sentences(self) -> list[Message]:
+        """The best epoch, and what the two curves say."""
+        result = self.result
+        best, last = result.best, result.history[-1]
+        kept = best if result.restored else last
+        stopped = Message(" Stopped early after epoch {epoch}.", epoch=last.epoch) if result.stopped_early else ""
+        verdict = split_verdict(kept, len(self.experiment.splits.val))
+        return [
+            Message(
+                "Best epoch {best} of {last}: validation loss {loss:.4f}, accuracy {accuracy:.2%}.{stopped} "
+                "The run keeps the weights of epoch {kept}.",
+                best=best.epoch,
+                last=last.epoch,
+                loss=best.val_loss,
+                accuracy=best.val_accuracy,
+                stopped=stopped,
+                kept=kept.epoch,
+            ),
+            Message("{verdict}", verdict=f"{verdict[:1].upper()}{verdict[1:]}"),
+        ]
+
+    @property
+    def next(self) -> list[tuple[str, Message]]:
+        """Commands that go on from here, and what for."""
+        name = self.run.name if self.run.path.parent == RUNS else str(self.run.path)
+        return [
+            (f"honshi diagnose {name}", Message("what the curves say, and what to try")),
+            (f"honshi validate {name}", Message("the mock exam: the score of each class")),
+            (f"honshi predict {name} IMAGE", Message("what is in an image?")),
+            ("honshi runs", Message("all runs side by side")),
+            (f"honshi test {name}", Message("the real exam: once, when you have decided")),
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.experiment.summary(self.run, self.result, self.seconds)
+
+
+def train(
+    recipe: Recipe, *, out: Path | None = None, resume: str | None = None, tell: Tell, on_step: bool = True
+) -> Training | None:
+    """Train a recipe into a new run, or go on with an interrupted one.
+
+    Under torchrun all processes call this, and the first alone tells and writes.
+
+    Args:
+        recipe: what to train, unless a run goes on.
+        out: the run's folder; ``runs/<date-time>-<recipe>`` if left out.
+        resume: the name of the run that goes on.
+        tell: called as things happen.
+        on_step: whether steps are told too.
+
+    Returns:
+        The training; None in every process but the first.
+
+    Raises:
+        RequestError, DataError: what was asked for does not go together.
+        RunError: the run is finished, or belongs to other data.
+        NonFiniteLossError: training diverged.
+    """
+    started = time.perf_counter()
+    with joined() as world:
+        with world.agreed():
+            experiment, opened = _open(recipe, out, resume, world)
+        run = world.from_first(opened)
+        assert run is not None  # the first process has opened one
+        if world.first:
+            done = len(run.history) if run.state.exists() else 0
+            options = experiment.recipe.training
+            tell(Began(run, Plan.of(experiment), options.epochs, experiment.steps_per_epoch, done))
+        try:
+            result = experiment.train(
+                run,
+                on_epoch=lambda row: tell(EpochEnded(row)),
+                on_step=(lambda step: tell(Stepped(step))) if on_step and world.first else None,
+            )
+        except NonFiniteLossError as error:
+            if not world.first:  # the first says the same
+                leave(error.exit_code)
+            raise
+    return Training(run, experiment, result, time.perf_counter() - started) if world.first else None
+
+
+def _open(recipe: Recipe, out: Path | None, resume: str | None, world: World) -> tuple[Experiment, Run | None]:
+    """What is trained, and the folder that it goes to; of several processes the first alone opens that."""
+    if resume is not None:
+        run = find(resume)
+        if run.finished:
+            raise RunError("{run}: this run is finished. To train longer, begin one with more --epochs.", run=run.path)
+        return Experiment.build(run.recipe, world=world), run
+    experiment = Experiment.build(recipe, world=world)
+    if not world.first:
+        return experiment, None
+    if launched() and out is not None and (out / "recipe.toml").exists():
+        # Where a process dies the launcher starts the same command again, which then goes on with its run.
+        run = Run(out)
+        if run.recipe == recipe and not run.finished:
+            return experiment, run
+    return experiment, Run.create(recipe, out)
+
+
+@dataclass(frozen=True)
+class SeedsTraining:
+    """The same recipe from several seeds.
+
+    Attributes:
+        content: of ``seeds.json``.
+    """
+
+    content: dict[str, Any]
+
+    @property
+    def sentences(self) -> list[Message]:
+        """What to expect of the next seed, and where everything is."""
+        loss, accuracy = self.content["val_loss"], self.content["val_accuracy"]
+        return [
+            Message(
+                "Validation accuracy {mean:.2%} ± {deviation:.2%} (from {lowest:.2%} to {highest:.2%}), "
+                "loss {loss:.4f} ± {loss_deviation:.4f}",
+                **accuracy,
+                loss=loss["mean"],
+                loss_deviation=loss["deviation"],
+            ),
+            Message(
+                "Folder: {folder}  (curves.png with the band, seeds.json, a run for each seed)",
+                folder=self.content["run"],
+            ),
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.content
+
+
+def train_seeds(
+    recipe: Recipe, count: int, out: Path | None = None, *, tell: Callable[[SeedEnded], None]
+) -> SeedsTraining:
+    """Train a recipe from ``count`` seeds, one after the other; see `honshi.seeds.train_seeds`.
+
+    Raises:
+        RequestError: torchrun started several processes.
+    """
+    with joined() as world, world.agreed():
+        if world.size > 1:
+            raise RequestError("--seeds trains one seed after the other in one process: start it without torchrun.")
+
+    def on_seed(run: Run, experiment: Experiment, result: FitResult) -> None:
+        tell(SeedEnded(experiment.recipe.training.seed, run.kept, sum(result.seconds.values())))
+
+    return SeedsTraining(train_each_seed(recipe, count, out, on_seed))
