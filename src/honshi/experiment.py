@@ -33,7 +33,7 @@ from honshi.evaluation.reference import nearest_neighbour
 from honshi.exam.leaks import training_places_in
 from honshi.files import write_json
 from honshi.models.card import attach, needed_card
-from honshi.recipe import MLPOptions, Recipe
+from honshi.recipe import Recipe
 from honshi.runs import Run, find, looks
 from honshi.runs.environment import describe
 from honshi.runtime import pick_device, seeded
@@ -165,14 +165,12 @@ class Experiment:
         load_seconds = time.perf_counter() - started
         train = splits.train
         batch_size = recipe.training.batch_size
-        if (
-            isinstance(recipe.model, MLPOptions)
-            and recipe.model.batch_norm
-            and 1 in (batch_size, len(train) % batch_size)
-        ):
+        if recipe.model.needs_two_images(train.shape) and recipe.training.leaves_one(len(train)):
             raise RecipeError(
-                f"With {len(train):,} training images and training.batch_size {batch_size} a mini-batch has a single "
-                "image, and model.batch_norm has nothing to normalise it by: choose another batch size."
+                "With {images:,} training images and training.batch_size {batch_size} a mini-batch has a single image, "
+                "and batch norm has nothing to normalise it by: choose another batch size.",
+                images=len(train),
+                batch_size=batch_size,
             )
         with seeded(recipe.training.seed):
             # Drawn on the CPU, so that a seed means the same first weights on every device.

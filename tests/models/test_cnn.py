@@ -112,7 +112,6 @@ def test_a_recipe_builds_it_for_the_channels_of_the_images() -> None:
 
     assert isinstance(model, CNN)
     assert model.architecture == {
-        "kind": "cnn",
         "channels": 3,
         "widths": [3, 5],
         "classes": 4,

@@ -116,7 +116,6 @@ def test_a_recipe_builds_it_for_the_shape_of_the_images() -> None:
 
     assert isinstance(model, MLP)
     assert model.architecture == {
-        "kind": "mlp",
         "inputs": 60,
         "hidden": [7],
         "classes": 6,

@@ -92,9 +92,13 @@ def _model(experiment: Experiment) -> list[Line]:
         + (f" ({layer.parameters:,})" if layer.parameters else "")
         for layer in layer_table(network_in(model), experiment.splits.train.shape)
     ]
-    kind = f"{recipe.model.members} × {recipe.model.kind}" if recipe.model.members > 1 else recipe.model.kind
     lines = [
-        _line("model", "{kind}, {parameters:,} parameters", kind=kind, parameters=parameter_count(model)),
+        _line(
+            "model",
+            "{kind}, {parameters:,} parameters",
+            kind=recipe.model.described(),
+            parameters=parameter_count(model),
+        ),
         Line(None, [Message("{layer}", layer=layer) for layer in layers]),
     ]
     if recipe.tta != TTAOptions():

@@ -12,8 +12,8 @@ from optuna.trial import FixedTrial
 from honshi.actions.plan import Line, Plan
 from honshi.experiment import Experiment
 from honshi.messages import Message
-from honshi.ranges import Choices, Range, Sizes, Strength
 from honshi.recipe import Recipe
+from honshi.recipe.ranges import Choices, Range, Sizes, Strength
 from honshi.runs import Run
 from honshi.training import FitResult
 from honshi.tuning import Progress, Search

@@ -47,7 +47,7 @@ def runs(as_json: bool) -> None:
         rows.append(row)
         epochs = f"{row['epochs']}/{run.recipe.training.epochs}" + ("" if run.finished else " unfinished")
         optimizer = f"{run.recipe.optimizer.kind} {run.recipe.optimizer.lr:g}"
-        cells = [run.name, row["data"].rsplit("/", 1)[-1], run.recipe.model.kind, optimizer, epochs]
+        cells = [run.name, row["data"].rsplit("/", 1)[-1], run.recipe.model.described(), optimizer, epochs]
         if kept := row["kept"]:
             scored.append(run)
             lower, upper = row["interval"]

@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import math
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from honshi.evaluation.diagnosis import Verdict
-from honshi.recipe import ConstantOptions, MLPOptions, Recipe, SGDOptions
+from honshi.recipe import Changes, Recipe
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Remedy:
 
     name: str
     why: str
-    changes: Mapping[str, Any] = field(default_factory=dict)
+    changes: Changes = field(default_factory=dict)
     options: tuple[str, ...] = ()
     scores: bool = True
 
@@ -73,6 +73,10 @@ def _rounded(value: float) -> float:
     return float(f"{value:.2g}")
 
 
+def _if_possible(name: str, why: str, changes: Changes | None) -> Remedy | None:
+    return None if changes is None else Remedy(name, why, changes)
+
+
 def _more_images(recipe: Recipe, available: int) -> Remedy | None:
     subset = recipe.data.subset
     if subset is None or subset >= available:
@@ -93,7 +97,7 @@ def _augmentation(recipe: Recipe, available: int) -> Remedy | None:
 
 
 def _convolution(recipe: Recipe, available: int) -> Remedy | None:
-    if not isinstance(recipe.model, MLPOptions):
+    if recipe.model.convolutional:
         return None
     return Remedy(
         "convolutional network",
@@ -103,15 +107,11 @@ def _convolution(recipe: Recipe, available: int) -> Remedy | None:
 
 
 def _dropout(recipe: Recipe, available: int) -> Remedy | None:
-    if recipe.model.dropout >= 0.5:
-        return None
-    changes = {"model.dropout": round(min(recipe.model.dropout + 0.2, 0.5), 2)}
-    return Remedy("dropout", "no unit may rely on one other", changes)
+    return _if_possible("dropout", "no unit may rely on one other", recipe.model.with_more_dropout())
 
 
 def _weight_decay(recipe: Recipe, available: int) -> Remedy | None:
-    least = 0.05 if recipe.optimizer.kind == "adamw" else 1e-3
-    decay = _rounded(max(4 * recipe.optimizer.weight_decay, least))
+    decay = _rounded(max(4 * recipe.optimizer.weight_decay, recipe.optimizer.least_decay))
     return Remedy("weight decay", "large weights have to pay for themselves", {"optimizer.weight_decay": decay})
 
 
@@ -130,35 +130,18 @@ def _early_stopping(recipe: Recipe, available: int) -> Remedy | None:
 
 
 def _smaller(recipe: Recipe, available: int) -> Remedy | None:
-    return _resized(recipe, "smaller model", "less room to learn images by heart", 0.5)
+    return _if_possible("smaller model", "less room to learn images by heart", recipe.model.resized(0.5))
 
 
 def _larger(recipe: Recipe, available: int) -> Remedy | None:
-    if isinstance(recipe.model, MLPOptions) and (not recipe.model.hidden or max(recipe.model.hidden) < 32):
-        return Remedy("larger model", "more room for what there is to learn", {"model.hidden": [128, 64]})
-    return _resized(recipe, "larger model", "more room for what there is to learn", 2)
-
-
-def _resized(recipe: Recipe, name: str, why: str, factor: float) -> Remedy | None:
-    key, sizes = (
-        ("model.hidden", recipe.model.hidden)
-        if isinstance(recipe.model, MLPOptions)
-        else ("model.widths", recipe.model.widths)
-    )
-    if not sizes or min(sizes) * factor < 8:
-        return None
-    return Remedy(name, why, {key: [int(size * factor) for size in sizes]})
+    return _if_possible("larger model", "more room for what there is to learn", recipe.model.resized(2))
 
 
 def _batch_norm(recipe: Recipe, available: int) -> Remedy | None:
-    size = recipe.training.batch_size
-    if (
-        not isinstance(recipe.model, MLPOptions)
-        or recipe.model.batch_norm
-        or 1 in (size, (recipe.data.subset or available) % size)
-    ):
+    if recipe.training.leaves_one(recipe.data.subset or available):
         return None
-    return Remedy("batch norm", "the steps stay in proportion in every layer", {"model.batch_norm": True})
+    why = "the steps stay in proportion in every layer"
+    return _if_possible("batch norm", why, recipe.model.with_batch_norm())
 
 
 def _lower_rate(recipe: Recipe, available: int) -> Remedy | None:
@@ -186,16 +169,14 @@ def _longer(recipe: Recipe, available: int) -> Remedy | None:
 
 
 def _one_cycle(recipe: Recipe, available: int) -> Remedy | None:
-    if not isinstance(recipe.schedule, ConstantOptions):
+    if recipe.schedule.falls:
         return None
     why = "the rate warms up, then falls to almost 0: calm in the end"
     return Remedy("one-cycle schedule", why, {"schedule.kind": "one-cycle"})
 
 
 def _warm_up(recipe: Recipe, available: int) -> Remedy | None:
-    if recipe.schedule.kind == "one-cycle" or recipe.schedule.warmup_epochs:
-        return None
-    return Remedy("warm-up", "short steps while the first weights are still wild", {"schedule.warmup_epochs": 1.0})
+    return _if_possible("warm-up", "short steps while the first weights are still wild", recipe.schedule.with_warm_up())
 
 
 def _clipping(recipe: Recipe, available: int) -> Remedy | None:
@@ -214,16 +195,14 @@ def _averaging(recipe: Recipe, available: int) -> Remedy | None:
 
 
 def _adaptive(recipe: Recipe, available: int) -> Remedy | None:
-    if not isinstance(recipe.optimizer, SGDOptions):
+    if recipe.optimizer.adaptive:
         return None
     changes = {"optimizer.kind": "adamw", "optimizer.lr": 0.003}
     return Remedy("AdamW", "each weight has steps of its own length", changes)
 
 
 def _less_regularisation(recipe: Recipe, available: int) -> Remedy | None:
-    held_back: dict[str, Any] = {}
-    if recipe.model.dropout:
-        held_back["model.dropout"] = 0.0
+    held_back = dict(recipe.model.without_dropout() or {})
     if recipe.optimizer.weight_decay:
         held_back["optimizer.weight_decay"] = 0.0
     if recipe.augment.mixup:

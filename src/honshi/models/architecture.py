@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
+import torch
 from torch import nn
 
 from honshi.errors import ModelError
-from honshi.models.cnn import CNN
 from honshi.models.ensemble import Ensemble
-from honshi.models.mlp import MLP
 from honshi.models.tta import TTA
+from honshi.recipe import ModelOptions, kind_called, kinds
+
+
+def network_class(options: type[ModelOptions]) -> type[nn.Module]:
+    """The class of the networks of a kind."""
+    module, _, name = options.network.partition(":")
+    found: type[nn.Module] = getattr(import_module(module), name)
+    return found
 
 
 def architecture_of(model: nn.Module) -> dict[str, Any]:
     """What builds a model of honshi again; of any other one only its name."""
-    # Not of a subclass: it may compute something else from the same layers.
-    kind = type(model)
-    if kind in (MLP, CNN):
-        return dict(model.architecture)  # type: ignore[arg-type]
     if type(model) is Ensemble:
         return {"kind": "ensemble", "members": [architecture_of(member) for member in model.members]}
     if type(model) is TTA:
         return {"kind": "tta", "shift": model.shift, "flip": model.flip, "model": architecture_of(model.model)}
-    return {"kind": f"{kind.__module__}.{kind.__qualname__}"}
+    kind = _unaltered_kind(model)
+    if kind is not None:
+        return {"kind": kind, **_arguments(model)}
+    return {"kind": f"{type(model).__module__}.{type(model).__qualname__}"}
 
 
 def from_architecture(architecture: Mapping[str, Any], where: str = "The description") -> nn.Module:
@@ -36,25 +43,28 @@ def from_architecture(architecture: Mapping[str, Any], where: str = "The descrip
     """
     options = dict(architecture)
     match options.pop("kind"):
-        case "mlp":
-            return MLP(**options)
-        case "cnn":
-            return CNN(**options)
         case "ensemble":
             return Ensemble([from_architecture(member, where) for member in options["members"]])
         case "tta":
             return TTA(from_architecture(options["model"], where), shift=options["shift"], flip=options["flip"])
         case kind:
-            raise ModelError(f"{where} holds a {kind}: build one and give it as load_model(path, into=model).")
+            known = kind_called(kind)
+            if known is None:
+                raise ModelError(
+                    "{where} holds a {kind}: build one and give it as load_model(path, into=model).",
+                    where=where,
+                    kind=kind,
+                )
+            return network_class(known)(**options)
 
 
 def is_ours(model: nn.Module) -> bool:
-    """Whether a model and all of its members are honshi's own."""
+    """Whether a model and all of its members are honshi's own, and as they were built."""
     if isinstance(model, TTA):
         return type(model) is TTA and is_ours(model.model)
     if isinstance(model, Ensemble):
         return type(model) is Ensemble and all(is_ours(member) for member in model.members)
-    return type(model) in (MLP, CNN)
+    return _unaltered_kind(model) is not None
 
 
 def network_in(model: nn.Module) -> nn.Module:
@@ -62,3 +72,30 @@ def network_in(model: nn.Module) -> nn.Module:
     while isinstance(model, (TTA, Ensemble)):
         model = model.model if isinstance(model, TTA) else model.members[0]
     return model
+
+
+def _unaltered_kind(network: nn.Module) -> str | None:
+    """The kind of a network whose layers are still those that its arguments build; None where one was replaced."""
+    # Not of a subclass: it may compute something else from the same layers.
+    where = f"{type(network).__module__}:{type(network).__qualname__}"
+    known = ((kind, kind_called(kind)) for kind in kinds())
+    kind = next((kind for kind, options in known if options is not None and options.network == where), None)
+    if kind is None:
+        return None
+    with torch.device("meta"):  # shapes without memory for them
+        built = type(network)(**_arguments(network))
+    return kind if _layers(network) == _layers(built) else None
+
+
+def _arguments(network: nn.Module) -> dict[str, Any]:
+    """What a network says that it was built with."""
+    found = network.architecture
+    assert isinstance(found, dict)
+    return found
+
+
+def _layers(network: nn.Module) -> list[tuple[Any, ...]]:
+    """What tells whether one network's weights mean the same in another one."""
+    modules = [(name, type(module)) for name, module in network.named_modules()]
+    weights = [(name, tuple(tensor.shape)) for name, tensor in network.state_dict().items()]
+    return [*modules, *weights]

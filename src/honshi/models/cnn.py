@@ -48,7 +48,6 @@ class CNN(nn.Module):
         super().__init__()
         # What builds this model again; it is saved beside the weights.
         self.architecture = {
-            "kind": "cnn",
             "channels": channels,
             "widths": list(widths),
             "classes": classes,

@@ -39,7 +39,6 @@ class MLP(nn.Module):
         super().__init__()
         # What builds this model again; it is saved beside the weights.
         self.architecture = {
-            "kind": "mlp",
             "inputs": inputs,
             "hidden": list(hidden),
             "classes": classes,

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter, StrMethodFormatter
 
-from honshi.ranges import Range, Sizes
 from honshi.recipe import Recipe
+from honshi.recipe.ranges import Range, Sizes
 from honshi.reports.picture import save_picture
 from honshi.tuning.study import Trial
 

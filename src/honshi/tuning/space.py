@@ -12,8 +12,8 @@ from typing import Any
 
 from optuna.trial import BaseTrial
 
-from honshi.ranges import Choices, Entry, Plain, Range, Sizes, Strength
-from honshi.recipe import CNNOptions, MLPOptions, Recipe
+from honshi.recipe import Recipe
+from honshi.recipe.ranges import Choices, Entry, Plain, Range, Sizes, Strength
 
 
 def with_space(recipe: Recipe) -> Recipe:
@@ -26,32 +26,16 @@ def with_space(recipe: Recipe) -> Recipe:
     if recipe.tune is not None:
         return recipe
     kinds = tuple(dict.fromkeys([recipe.optimizer.kind, "sgd", "adam"]))
-    adam_rate = Range(low=0.0001, high=0.03, log=True)
-    rates = {
-        "sgd": Range(low=0.01, high=1.0, log=True),
-        "adam": adam_rate,
-        "adamw": adam_rate,
-        "muon": Range(low=0.01, high=0.3, log=True),
-    }
-    # Decoupled from the gradient and multiplied by the rate, the decay of AdamW and Muon is larger by far.
-    decay, decoupled = Choices(choices=(0.0, 1e-5, 1e-4, 1e-3)), Choices(choices=(0.0, 0.01, 0.02, 0.05, 0.1))
-    match recipe.model:
-        case MLPOptions(hidden=hidden):
-            layers = {"model.hidden": Sizes(layers=(1, 3), low=32, high=max(512, *hidden, 0), log=True)}
-        case CNNOptions(widths=widths, residual=residual):
-            # Residual layers are given for each stage, so where there are some the number of stages stays.
-            stages = (len(widths), len(widths)) if residual else (2, 3)
-            layers = {"model.widths": Sizes(layers=stages, low=8, high=max(64, *widths), log=True)}
+    optimizers = {kind: recipe.changed({"optimizer.kind": kind}).optimizer for kind in kinds}
     # The recipe's own augmentation is the strongest, if it has one.
     bending = recipe.augment.model_dump(include={"shift", "rotate", "scale", "shear", "elastic"})
     strength = {option: full for option, full in bending.items() if full}
     space: dict[str, Entry] = {
         "optimizer.kind": Choices(choices=kinds),
-        "optimizer.lr": {kind: rates[kind] for kind in kinds},
-        "optimizer.weight_decay": {kind: decoupled if kind in ("adamw", "muon") else decay for kind in kinds},
+        "optimizer.lr": {kind: optimizer.rates for kind, optimizer in optimizers.items()},
+        "optimizer.weight_decay": {kind: optimizer.decays for kind, optimizer in optimizers.items()},
         "training.batch_size": Choices(choices=(32, 64, 128, 256)),
-        **layers,
-        "model.dropout": Range(low=0.0, high=0.5, step=0.1),
+        **recipe.model.search_space(),
         "augment": Strength(strength=strength or {"shift": 0.1, "rotate": 10.0, "scale": 0.1}),
     }
     return recipe.changed({"tune": {"space": space}})

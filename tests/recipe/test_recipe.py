@@ -244,7 +244,7 @@ class TestWhatDoesNotHoldTogether:
         [
             ("modle = 1", "unknown key 'modle'. Did you mean 'model'? Known there: name, data, augment, model,"),
             ("data.sorce = 'mnist'", "unknown key 'data.sorce'. Did you mean 'source'?"),
-            ("model.hiden = [1]", "unknown key 'model.hiden'. Did you mean 'hidden'? Known there: kind, hidden,"),
+            ("model.hiden = [1]", "unknown key 'model.hiden'. Did you mean 'hidden'? Known there: kind, members,"),
             ("model = {kind = 'cnn', width = [1]}", "unknown key 'model.width'. Did you mean 'widths'?"),
             ("loss.smoothing = 0.1", "unknown key 'loss.smoothing'. Did you mean 'label_smoothing'?"),
             ("optimizer.learning_rate = 0.1", "unknown key 'optimizer.learning_rate'. Known there: kind, lr,"),

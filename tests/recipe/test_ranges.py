@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from honshi.errors import RecipeError
-from honshi.ranges import Choices, Range, Sizes, Strength
 from honshi.recipe import Recipe
+from honshi.recipe.ranges import Choices, Range, Sizes, Strength
 
 SPACE = """
 [tune.space]
