@@ -22,7 +22,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from honshi import losses, models, optimizers
 from honshi.checks.leaks import leaks_into_validation, without, without_leaks
 from honshi.data import Splits, augment, load
-from honshi.data.leaks import Leak
+from honshi.data.copies import Leak
 from honshi.errors import NonFiniteLossError, RecipeError, RunError
 from honshi.evaluation.calibration import fit_temperature
 from honshi.evaluation.diagnosis import Diagnosis, Divergence, diagnose
@@ -275,7 +275,7 @@ class Experiment:
             return
         run.write_start(self.splits.manifest, {**describe(self.device), "processes": self.world.size})
         if self.leaks:
-            from honshi.reports.leaks import draw_leaks
+            from honshi.reports.side_by_side import draw_leaks
 
             write_json(run.path / "leaks.json", [asdict(leak) for leak in self.leaks])
             draw_leaks(self.leaks, self.splits.train, self.splits.val, run.path / "leaks.png")

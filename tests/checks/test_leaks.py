@@ -8,7 +8,7 @@ import torch
 import honshi
 from honshi.checks import leaks as checked
 from honshi.checks.leaks import describe, leaks_into_validation, without, without_leaks
-from honshi.data.leaks import Leak
+from honshi.data.copies import Leak
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from torch.utils.data import DataLoader, TensorDataset
 import honshi
 from honshi.data import batches
 from honshi.data.batches import Batches, make_batches
-from honshi.data.images import Images, Normalization
+from honshi.data.images import Images
+from honshi.pictures.contract import Normalization
 from honshi.runtime import available_devices
 
 BYTES = Normalization(mean=(0.0,), std=(1 / 255,))

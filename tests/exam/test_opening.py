@@ -14,7 +14,6 @@ import honshi
 from honshi.errors import AlreadyOpenedError, RequestError
 from honshi.evaluation.intervals import wilson
 from honshi.exam import Ledger
-from honshi.exam.opening import test_set_hash as hash_of_test_set
 
 # Opens MNIST's test set for an MLP whose weights are drawn from the seed given; prints what came of it.
 SIT = """
@@ -116,20 +115,6 @@ def test_another_test_set_is_another_exam() -> None:
     honshi.test(model(0), sealed(images(seed=0)))
 
     assert honshi.test(model(1), sealed(images(seed=1))).first
-
-
-def test_the_exam_is_known_by_its_content_in_any_order() -> None:
-    known = images()
-    shuffled = known.subset([3, 1, 5, 0, 2, 4])
-    relabelled = honshi.Images(pixels=known.pixels, labels=known.labels.flip(0), classes=known.classes)
-    changed = known.pixels.clone()
-    changed[0, 0, 0, 0] ^= 1
-
-    assert hash_of_test_set(shuffled) == hash_of_test_set(known)
-    assert hash_of_test_set(relabelled) != hash_of_test_set(known)
-    assert hash_of_test_set(
-        honshi.Images(pixels=changed, labels=known.labels, classes=known.classes)
-    ) != hash_of_test_set(known)
 
 
 def test_an_expectation_is_recorded_before_the_opening(honshi_home: Path) -> None:

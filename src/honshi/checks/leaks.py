@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 from honshi.data import Splits
-from honshi.data.leaks import Leak, find_leaks
+from honshi.data.copies import Leak, find_leaks
 from honshi.files import home, sha256, write_json
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, SequentialSampler, Subset, default_collate
 
-from honshi.data import Images, Sealed
+from honshi.data import Examples, Sealed
 from honshi.errors import DataError, SealedError
 
 # Four of the largest batches that are measured.
@@ -31,7 +31,7 @@ class Sample:
     Attributes:
         inputs: (n, …), in the type in which they came.
         labels: (n, …), in the type in which they came.
-        all_labels: of as many examples as could be looked at without effort; of `Images`, all.
+        all_labels: of as many examples as could be looked at without effort; of `Examples`, all.
         constant: how many of those have the same value in each pixel.
         classes: k, where the data tell it.
         loader_batches: labels of the first batches, where the data are a loader that does not shuffle.
@@ -72,7 +72,7 @@ class Sample:
 
 
 def draw(data: object) -> Sample:
-    """Examples from `Images`, a Dataset or a DataLoader, drawn by torch's random state.
+    """Examples from `honshi.Examples`, a Dataset or a DataLoader, drawn by torch's random state.
 
     Raises:
         SealedError: it is the sealed test set.
@@ -81,8 +81,8 @@ def draw(data: object) -> Sample:
     """
     if isinstance(data, Sealed):
         raise SealedError("check was given the test set")
-    if isinstance(data, Images):
-        sample = _from_images(data)
+    if isinstance(data, Examples):
+        sample = _from_examples(data)
     elif isinstance(data, DataLoader):
         with _untouched(data):
             sample = _from_loader(data)
@@ -101,10 +101,11 @@ def _of_another_kind(data: object) -> TypeError:
     )
 
 
-def _from_images(images: Images) -> Sample:
-    chosen = images.subset(torch.randperm(len(images))[:IMAGES])
-    inputs = chosen.normalization(chosen.pixels)
-    return Sample(inputs, chosen.labels, images.labels, _constant(images.pixels), len(images.classes))
+def _from_examples(images: Examples) -> Sample:
+    places = torch.randperm(len(images))[:IMAGES]
+    inputs = images.normalization(images.gather(places, torch.device("cpu")))
+    constant = sum(_constant(block) for block in images.blocks())
+    return Sample(inputs, images.labels[places], images.labels, constant, len(images.classes))
 
 
 def _from_dataset(dataset: Dataset[Any]) -> Sample:

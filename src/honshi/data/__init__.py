@@ -6,8 +6,10 @@ shuffled mini-batches, changed at random by `augment` where that is wanted.
 """
 
 from honshi.data.augment import Augmentation
-from honshi.data.images import Images, Normalization
+from honshi.data.examples import Examples
+from honshi.data.images import Images
 from honshi.data.sealed import Sealed
 from honshi.data.split import Splits, load
+from honshi.pictures.contract import Normalization
 
-__all__ = ["Augmentation", "Images", "Normalization", "Sealed", "Splits", "load"]
+__all__ = ["Augmentation", "Examples", "Images", "Normalization", "Sealed", "Splits", "load"]

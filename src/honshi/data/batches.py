@@ -5,6 +5,7 @@ Shapes: b images in a batch (the last one may be smaller), each (c, h, w).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
@@ -13,12 +14,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from honshi.data.augment import Augmentation
-from honshi.data.images import Images
+from honshi.data.examples import Examples
 from honshi.data.sealed import Sealed
 from honshi.errors import SealedError
 
 # What `fit` and `evaluate` take as data.
-Data: TypeAlias = Images | Dataset[Any] | DataLoader[Any]
+Data: TypeAlias = Examples | Dataset[Any] | DataLoader[Any]
 # Normalised float inputs (b, c, h, w) and int64 labels (b,), or after mixup probabilities of classes (b, k).
 Batch: TypeAlias = tuple[Tensor, Tensor]
 
@@ -33,7 +34,7 @@ def class_numbers(labels: Tensor) -> Tensor:
 
 
 class Batches:
-    """Images as mini-batches on a device, in a new order each epoch or in their own.
+    """Examples as mini-batches on a device, in a new order each epoch or in their own.
 
     An epoch is what the lecture says: shuffle, divide into batches, go through them. Every image
     comes once; the last small batch is kept. Pixels stay uint8 until their batch is made.
@@ -41,7 +42,7 @@ class Batches:
 
     def __init__(
         self,
-        images: Images,
+        images: Examples,
         batch_size: int,
         *,
         shuffle: torch.Generator | None = None,
@@ -55,12 +56,13 @@ class Batches:
             shuffle: a CPU generator that draws the order anew at each iteration; without one the
                 images come in their own order.
             augment: changes the images anew at each iteration, by draws that follow from ``shuffle``.
-            device: where the images are kept and the batches made; the CPU where left out.
+            device: where the batches are made, and the pixels kept where they are kept at all; the CPU where left out.
         """
         if augment is not None and shuffle is None:
             raise ValueError("augment draws what it needs from shuffle, so give it a generator as well")
-        self.pixels = images.pixels.to(device)
-        self.labels = images.labels.to(device)
+        self.device = device or torch.device("cpu")
+        self.images = images.to(self.device)
+        self.labels = images.labels.to(self.device)
         self.classes = len(images.classes)
         self.normalization = images.normalization
         self.augment = augment
@@ -72,11 +74,11 @@ class Batches:
 
     def order(self) -> Tensor:
         """The places of the images in the order of one epoch, int64 (n,); drawn anew at each call."""
-        count, device = len(self.labels), self.labels.device
+        count = len(self.labels)
         if self.shuffle is None:
-            return torch.arange(count, device=device)
+            return torch.arange(count, device=self.device)
         # Drawn on the CPU, so that the order does not depend on the device.
-        return torch.randperm(count, generator=self.shuffle).to(device)
+        return torch.randperm(count, generator=self.shuffle).to(self.device)
 
     def __iter__(self) -> Iterator[Batch]:
         if not len(self.labels):
@@ -84,13 +86,12 @@ class Batches:
         order = self.order()
         if self.augment is not None:
             # On the device, because a draw for each image is too much to send there.
-            draws = torch.Generator(order.device)
+            draws = torch.Generator(self.device)
             draws.manual_seed(int(torch.randint(2**62, (), generator=self.shuffle)))
-        batch_bytes = 4 * self.batch_size * self.pixels[0].numel()
+        batch_bytes = 4 * self.batch_size * math.prod(self.images.shape)
         block = self.batch_size * max(1, BLOCK_BYTES // batch_bytes)
         for places in order.split(block):
-            # Indexing with brackets would do the same in six times the time.
-            pixels = self.pixels.index_select(0, places)
+            pixels = self.images.gather(places, self.device)
             labels = self.labels.index_select(0, places)
             if self.augment is not None:
                 pixels = self.augment(pixels, draws)
@@ -126,9 +127,9 @@ def make_batches(
     """Whatever holds labelled images, as mini-batches on a device.
 
     Args:
-        data: `Images`; any ``torch.utils.data.Dataset`` of (input, label); or a ``DataLoader``, which
-            keeps its own batch size and order.
-        batch_size, shuffle, augment, device: as for `Batches`; only `Images` are augmented.
+        data: `Examples` such as `Images`; any ``torch.utils.data.Dataset`` of (input, label); or a
+            ``DataLoader``, which keeps its own batch size and order.
+        batch_size, shuffle, augment, device: as for `Batches`; only `Examples` are augmented.
 
     Raises:
         SealedError: it is the sealed test set.
@@ -137,7 +138,7 @@ def make_batches(
     if isinstance(data, Sealed):
         raise SealedError("The test set was passed as data")
     device = device or torch.device("cpu")
-    if isinstance(data, Images):
+    if isinstance(data, Examples):
         return Batches(data, batch_size, shuffle=shuffle, augment=augment, device=device)
     if augment is not None and isinstance(data, (DataLoader, Dataset)):
         raise TypeError(

@@ -5,34 +5,28 @@ Shapes: n images, c channels (1 grey, 3 colour), h rows, w columns.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
+from honshi.data.examples import Examples, places_among
 from honshi.errors import DataError
-from honshi.pictures.contract import InputContract, Normalization, Preprocessing, border_brightness
-
-__all__ = ["Images", "Normalization", "Preprocessing"]
-
-# The lecture's own.
-_HALF = Normalization(mean=(0.5,), std=(0.5,))
+from honshi.pictures.contract import LECTURE, Normalization
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Images(Dataset[tuple[Tensor, int]]):
+class Images(Examples):
     """Labelled images, held as the bytes they are.
 
-    It is also a ``torch.utils.data.Dataset``: an item is a normalised float32 image (c, h, w) and
-    its label, so a ``DataLoader`` and the lecture's own loops take it.
+    Pixels and labels may be given as NumPy arrays too.
 
     Attributes:
         pixels: uint8 (n, c, h, w).
-        labels: int64 (n,), each from 0 to ``len(classes) - 1``.
+        labels: int64 (n,), each from 0 to ``len(classes) - 1``; on the CPU wherever the pixels are.
         classes: the name of each class.
         normalization: how a model is shown these pixels.
     """
@@ -40,34 +34,38 @@ class Images(Dataset[tuple[Tensor, int]]):
     pixels: Tensor
     labels: Tensor
     classes: tuple[str, ...]
-    normalization: Normalization = _HALF
+    normalization: Normalization = LECTURE
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "pixels", _tensor(self.pixels))
+        object.__setattr__(self, "labels", _tensor(self.labels).cpu())
         if self.pixels.dtype != torch.uint8 or self.pixels.dim() != 4:
             raise DataError(
-                "Images are uint8 of shape (n, channels, height, width), not "
-                f"{self.pixels.dtype} of shape {tuple(self.pixels.shape)}."
+                "Images are uint8 of shape (n, channels, height, width), not {dtype} of shape {shape}.",
+                dtype=self.pixels.dtype,
+                shape=tuple(self.pixels.shape),
             )
         if self.labels.dtype != torch.int64 or self.labels.shape != self.pixels.shape[:1]:
             raise DataError(
-                f"{len(self.pixels)} images need as many int64 labels, not {self.labels.dtype} of "
-                f"shape {tuple(self.labels.shape)}."
+                "{count} images need as many int64 labels, not {dtype} of shape {shape}.",
+                count=len(self.pixels),
+                dtype=self.labels.dtype,
+                shape=tuple(self.labels.shape),
             )
         if len(self.labels) and not 0 <= int(self.labels.min()) <= int(self.labels.max()) < len(self.classes):
             raise DataError(
-                f"Labels go from {int(self.labels.min())} to {int(self.labels.max())}; "
-                f"with {len(self.classes)} classes they must lie from 0 to {len(self.classes) - 1}."
+                "Labels go from {low} to {high}; with {classes} classes they must lie from 0 to {last}.",
+                low=int(self.labels.min()),
+                high=int(self.labels.max()),
+                classes=len(self.classes),
+                last=len(self.classes) - 1,
             )
         if len(self.normalization.mean) not in (1, self.pixels.shape[1]):
             raise DataError(
-                f"The normalisation has {len(self.normalization.mean)} channels and the images {self.pixels.shape[1]}."
+                "The normalisation has {given} channels and the images {channels}.",
+                given=len(self.normalization.mean),
+                channels=self.pixels.shape[1],
             )
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        return self.normalization(self.pixels[index].unsqueeze(0)).squeeze(0), int(self.labels[index])
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -76,39 +74,45 @@ class Images(Dataset[tuple[Tensor, int]]):
         return channels, height, width
 
     @property
-    def contract(self) -> InputContract:
-        """What a picture must become before a model trained on these images may see it."""
-        return InputContract(
-            shape=self.shape,
-            normalization=self.normalization,
-            background=border_brightness(self.pixels),
-        )
+    def pixels_in_memory(self) -> Tensor:
+        return self.pixels
 
-    @property
-    def preprocessing(self) -> Preprocessing:
-        """The same together with the classes, to be said of a model: ``model.preprocessing = images.preprocessing``."""
-        return Preprocessing.of(self.contract, self.classes)
+    def gather(self, places: Tensor, device: torch.device | None = None) -> Tensor:
+        # Indexing with brackets would do the same in six times the time.
+        return self.pixels.index_select(0, places.to(self.pixels.device)).to(device)
+
+    def blocks(self) -> Iterator[Tensor]:
+        yield from self.pixels.split(self._block)
 
     def to(self, device: torch.device) -> Self:
-        """The same images, held on a device."""
-        return replace(self, pixels=self.pixels.to(device), labels=self.labels.to(device))
+        """The same images, their pixels held on a device."""
+        return self._with(pixels=self.pixels.to(device))
 
     def subset(self, indices: Sequence[int] | Tensor) -> Self:
         """The images at these places, in this order."""
-        index = torch.as_tensor(indices, dtype=torch.int64, device=self.pixels.device)
-        return replace(self, pixels=self.pixels[index], labels=self.labels[index])
+        places = places_among(indices, len(self))
+        return self._with(places, pixels=self.gather(places), labels=self.labels[places])
 
     def normalized_by(self, normalization: Normalization) -> Self:
         """The same images shown to a model in another way."""
-        return replace(self, normalization=normalization)
+        return self._with(normalization=normalization)
 
-    def class_counts(self) -> list[int]:
-        """How many images each class has."""
-        return [int(count) for count in torch.bincount(self.labels.cpu(), minlength=len(self.classes))]
+    def _with(self, places: Tensor | None = None, **changes: Any) -> Self:
+        """These images changed; what each is, where that is known, need not be found out again."""
+        changed = replace(self, **changes)
+        known = self.__dict__.get("digests")
+        if known is not None:
+            changed.__dict__["digests"] = known if places is None else known[places.numpy()]
+        return changed
 
-    def sha256(self) -> str:
-        """A hash of pixels and labels in their order: the same hash, the same images."""
-        digest = hashlib.sha256(str(tuple(self.pixels.shape)).encode())
-        digest.update(self.pixels.cpu().contiguous().numpy().data)
-        digest.update(self.labels.cpu().contiguous().numpy().data)
-        return digest.hexdigest()
+
+def _tensor(values: object) -> Tensor:
+    """What was given, or a copy of a NumPy array that may not be written to."""
+    if isinstance(values, np.ndarray):
+        return torch.from_numpy(values if values.flags.writeable else values.copy())
+    if isinstance(values, Tensor):
+        return values
+    raise DataError(
+        "Pixels and labels are tensors or NumPy arrays; this is a {kind}: make one with torch.as_tensor or np.asarray.",
+        kind=type(values).__name__,
+    )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Never
 
-from honshi.data.images import Images
+from honshi.data.examples import Examples
 from honshi.errors import SealedError
 
 
@@ -23,7 +23,7 @@ class Sealed:
 
     __slots__ = ("__read", "name")
 
-    def __init__(self, name: str, read: Callable[[], Images]) -> None:
+    def __init__(self, name: str, read: Callable[[], Examples]) -> None:
         self.name = name
         self.__read = read
 
@@ -43,7 +43,7 @@ class Sealed:
         raise SealedError("Tried to copy or pickle the test set")
 
 
-def unseal(sealed: Sealed) -> Images:
+def unseal(sealed: Sealed) -> Examples:
     """The images of the test set. For `honshi.exam`, which records that it asked, and no one else."""
-    read: Callable[[], Images] = sealed._Sealed__read  # type: ignore[attr-defined]
+    read: Callable[[], Examples] = sealed._Sealed__read  # type: ignore[attr-defined]
     return read()

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Self
+from typing import Any, Generic, Literal, Self
 
 import numpy as np
 import torch
 from torch import Tensor
+from typing_extensions import TypeVar
 
-from honshi.data.images import Images, Normalization
+from honshi.data.examples import Examples
+from honshi.data.images import Images
 from honshi.data.sealed import Sealed
 from honshi.data.sources import open_source
 from honshi.errors import RequestError
+from honshi.pictures.contract import Normalization
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,12 @@ class Manifest:
         return cls(**json.loads(text))
 
 
+# What kind of examples a split divides; where nothing is said of it, images in memory.
+E = TypeVar("E", bound=Examples, default=Images, covariant=True)
+
+
 @dataclass(frozen=True)
-class Splits:
+class Splits(Generic[E]):
     """The three parts of a data set.
 
     Attributes:
@@ -62,8 +69,8 @@ class Splits:
         manifest: which images went where.
     """
 
-    train: Images
-    val: Images
+    train: E
+    val: E
     test: Sealed
     manifest: Manifest
 
@@ -103,7 +110,7 @@ def load(
             train_indices = train_indices[chosen]
     train, held_out = source.train.subset(train_indices), source.train.subset(val_indices)
     if normalize == "train":
-        normalization = Normalization.measured(train.pixels)
+        normalization = Normalization.measured(train.blocks())
     else:
         normalization = Normalization(mean=(normalize[0],), std=(normalize[1],))
     train, held_out = train.normalized_by(normalization), held_out.normalized_by(normalization)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from honshi.data.batches import Data, make_batches
-from honshi.data.images import Images
+from honshi.data.examples import Examples
 from honshi.errors import ModelError
 from honshi.evaluation.intervals import wilson
 from honshi.evaluation.metrics import ClassScore, confusion_matrix, per_class
@@ -93,7 +93,7 @@ def evaluate(model: nn.Module, data: Data, criterion: Criterion | None = None) -
 
     Args:
         model: images (b, c, h, w) to logits (b, k).
-        data: `Images`, a torch Dataset or a DataLoader; never the sealed test set.
+        data: `Examples` such as `Images`, a torch Dataset or a DataLoader; never the sealed test set.
         criterion: logits (n, k) and labels (n,) to a mean; cross-entropy where left out.
 
     Raises:
@@ -101,7 +101,7 @@ def evaluate(model: nn.Module, data: Data, criterion: Criterion | None = None) -
         ModelError: there are no images, or the model has fewer outputs than there are classes.
     """
     logits, labels = infer(model, data)
-    return score(logits, labels, data.classes if isinstance(data, Images) else None, criterion)
+    return score(logits, labels, data.classes if isinstance(data, Examples) else None, criterion)
 
 
 def score(

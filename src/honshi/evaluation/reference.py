@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from honshi.data.images import Images
+from honshi.data.examples import Examples
 
 # Enough for a yardstick, and a second of work at most.
 SEARCHED, ASKED = 10_000, 1_000
 
 
-def nearest_neighbour(images: Images, searched: int = SEARCHED, asked: int = ASKED) -> float:
+def nearest_neighbour(images: Examples, searched: int = SEARCHED, asked: int = ASKED) -> float:
     """How often the most similar other image has the same class, within [0, 1].
 
     Similar is what differs least pixel by pixel (Euclidean). A model with enough room should do at least that
@@ -25,7 +25,7 @@ def nearest_neighbour(images: Images, searched: int = SEARCHED, asked: int = ASK
         asked: for so many of them.
     """
     chosen = torch.from_numpy(np.random.default_rng(0).permutation(len(images))[:searched])
-    pixels = images.pixels[chosen].flatten(1).float() / 255
+    pixels = images.gather(chosen).flatten(1).float() / 255
     labels = images.labels[chosen]
     queries = pixels[:asked]
     # |a - b|² without |a|², which is the same for all that are compared.

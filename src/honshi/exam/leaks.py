@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from honshi.data.images import Images
-from honshi.data.leaks import find_leaks
+from honshi.data.copies import find_leaks
+from honshi.data.examples import Examples
 from honshi.data.sealed import Sealed, unseal
 
 
-def training_places_in(sealed: Sealed, train: Images) -> list[int]:
+def training_places_in(sealed: Sealed, train: Examples) -> list[int]:
     """The places of the training images of which the test set has an exact or a near copy."""
     test_images = unseal(sealed)
     remaining = torch.arange(len(train))

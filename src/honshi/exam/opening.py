@@ -13,8 +13,8 @@ from typing import Any, Self
 import torch
 from torch import nn
 
-from honshi.data.images import Images
-from honshi.data.leaks import Leak, find_leaks
+from honshi.data.copies import Leak, find_leaks
+from honshi.data.examples import Examples
 from honshi.data.sealed import Sealed, unseal
 from honshi.errors import AlreadyOpenedError, RequestError
 from honshi.evaluation.evaluate import evaluate
@@ -102,7 +102,7 @@ def test(
     *,
     expected: float | None = None,
     again: str | None = None,
-    train: Images | None = None,
+    train: Examples | None = None,
     pictures: Path | None = None,
     record: Mapping[str, Any] | None = None,
 ) -> ExamResult:
@@ -158,7 +158,7 @@ def test(
         score = evaluate(model, images).to_dict()
         leaks = None if train is None else find_leaks(train, images)
         if leaks and train is not None and pictures is not None:
-            from honshi.reports.leaks import draw_leaks  # matplotlib takes a while to load
+            from honshi.reports.side_by_side import draw_leaks  # matplotlib takes a while to load
 
             draw_leaks(leaks, train, images, pictures / "test-leaks.png")
         entry = ledger.append(
@@ -194,7 +194,7 @@ class _Sitting:
         result: what these weights have been given.
     """
 
-    images: Images
+    images: Examples
     test_sha256: str
     weights_sha256: str
     reservations: list[dict[str, Any]]
@@ -208,7 +208,7 @@ class _Sitting:
                 "honshi.evaluate() scores other images."
             )
         images = unseal(sealed)
-        exam = test_set_hash(images)
+        exam = images.identity
         entries = [entry for entry in ledger.entries() if entry["test_sha256"] == exam]
         reservations = [entry for entry in entries if entry["event"] == "reserved"]
         completions = [entry for entry in entries if entry["event"] == "completed"]
@@ -243,7 +243,7 @@ class _Sitting:
         )
 
 
-def _score_without(leaks: Sequence[Leak], model: nn.Module, images: Images) -> dict[str, Any] | None:
+def _score_without(leaks: Sequence[Leak], model: nn.Module, images: Examples) -> dict[str, Any] | None:
     """The score on the images that are no leaks; None if there are no others."""
     copies = {leak.right for leak in leaks}
     others = [place for place in range(len(images)) if place not in copies]
@@ -258,17 +258,6 @@ def _follower() -> bool:
     return torch.distributed.is_torchelastic_launched() and os.environ.get("RANK", "0") != "0"
 
 
-def test_set_hash(images: Images) -> str:
-    """Which exam it is, by content: decoded pixels and labels, in whatever order and under whatever name."""
-    size = images.pixels[0].numel()
-    pixels = images.pixels.contiguous().numpy().data.cast("B")
-    each = sorted(
-        hashlib.sha256(pixels[place * size : (place + 1) * size]).digest() + label.to_bytes(8, "big")
-        for place, label in enumerate(images.labels.tolist())
-    )
-    return hashlib.sha256(str(images.shape).encode() + b"".join(each)).hexdigest()
-
-
 def weights_hash(model: nn.Module) -> str:
     """A hash of every parameter and buffer of a model, by name."""
     digest = hashlib.sha256()
@@ -278,7 +267,7 @@ def weights_hash(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _as_trained(images: Images, model: nn.Module) -> Images:
+def _as_trained(images: Examples, model: nn.Module) -> Examples:
     """The images as the model is used to see them."""
     card = card_of(model)
     return images if card is None else images.normalized_by(card.contract.normalization)

@@ -6,6 +6,7 @@ Shapes: n images, c channels (1 grey, 3 colour), h rows, w columns.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Literal, Self
 
@@ -35,16 +36,19 @@ class Normalization:
             )
 
     @classmethod
-    def measured(cls, pixels: Tensor) -> Normalization:
-        """The statistics of uint8 pixels (n, c, h, w). Give it the training part only.
+    def measured(cls, pixels: Tensor | Iterable[Tensor]) -> Normalization:
+        """The statistics of uint8 pixels (n, c, h, w), all at once or block by block. Give it the training part only.
 
         They come from a histogram of the 256 possible values, which is exact and never holds the
         images as floats.
         """
+        histograms: list[Tensor] = []
+        for block in (pixels,) if isinstance(pixels, Tensor) else pixels:
+            found = [torch.bincount(channel.flatten(), minlength=256) for channel in block.cpu().unbind(1)]
+            histograms = list(map(torch.add, histograms, found)) if histograms else found
         means, stds = [], []
         values = torch.arange(256, dtype=torch.float64) / 255
-        for channel in pixels.cpu().unbind(1):
-            counts = torch.bincount(channel.flatten(), minlength=256).double()
+        for counts in [histogram.double() for histogram in histograms]:
             mean = (counts * values).sum() / counts.sum()
             variance = (counts * (values - mean) ** 2).sum() / counts.sum()
             means.append(float(mean))
@@ -65,6 +69,10 @@ class Normalization:
         mean = torch.tensor(self.mean, device=pixels.device).view(-1, 1, 1) * 255
         std = torch.tensor(self.std, device=pixels.device).view(-1, 1, 1) * 255
         return pixels.float().sub_(mean).div_(std)
+
+
+# What the lecture does: black becomes -1 and white 1.
+LECTURE = Normalization(mean=(0.5,), std=(0.5,))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from honshi.data.images import Images
+from honshi.data.examples import Examples
 from honshi.reports.picture import save_picture
 
 COLUMNS, ROWS = 8, 4
 
 
-def draw_mistakes(images: Images, probabilities: Tensor, path: Path) -> int:
+def draw_mistakes(images: Examples, probabilities: Tensor, path: Path) -> int:
     """Draw the most confident mistakes, the surest first; return how many mistakes there are.
 
     Args:
@@ -22,14 +23,14 @@ def draw_mistakes(images: Images, probabilities: Tensor, path: Path) -> int:
         path: the picture; its suffix tells the kind.
     """
     confidence, predictions = probabilities.cpu().max(1)
-    wrong = (predictions != images.labels.cpu()).nonzero().flatten()
+    wrong = (predictions != images.labels).nonzero().flatten()
     surest = wrong[confidence[wrong].argsort(descending=True)][: COLUMNS * ROWS].tolist()
     figure = Figure(figsize=(COLUMNS * 1.35, ROWS * 1.6), layout="constrained")
     for axes in figure.subplots(ROWS, COLUMNS).flat:
         axes.axis("off")
-    for axes, place in zip(figure.axes, surest, strict=False):
-        pixels = images.pixels[place].cpu().permute(1, 2, 0).numpy()
-        axes.imshow(pixels, cmap="gray", vmin=0, vmax=255)
+    shown = images.gather(torch.tensor(surest, dtype=torch.int64), torch.device("cpu")).permute(0, 2, 3, 1)
+    for axes, place, pixels in zip(figure.axes, surest, shown, strict=False):
+        axes.imshow(pixels.numpy(), cmap="gray", vmin=0, vmax=255)
         true, predicted = images.classes[int(images.labels[place])], images.classes[int(predictions[place])]
         axes.set_title(f"{true} → {predicted}\n{float(confidence[place]):.1%}", fontsize=8)
     figure.suptitle(f"{len(wrong)} mistakes among {len(images):,}: true → predicted, confidence", fontsize=10)

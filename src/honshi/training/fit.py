@@ -21,7 +21,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from honshi.data.augment import Augmentation
 from honshi.data.batches import Batch, Data
-from honshi.data.images import Images
+from honshi.data.examples import Examples
 from honshi.data.sealed import Sealed
 from honshi.errors import NonFiniteLossError, SealedError
 from honshi.evaluation.evaluate import Criterion
@@ -101,7 +101,7 @@ def fit(
         model: any module from inputs (b, …) to logits (b, k).
         criterion: logits (b, k) and labels (b,) to their mean loss; any of torch's.
         optimizer: any of torch's, over the model's parameters.
-        train, val: `Images`, a torch Dataset, or a DataLoader (which keeps its own batch size).
+        train, val: `Examples` such as `Images`, a torch Dataset, or a DataLoader (which keeps its own batch size).
         epochs: how often the training data are gone through.
         batch_size: images in a mini-batch.
         schedule: a learning-rate scheduler of torch, stepped after every mini-batch.
@@ -109,7 +109,7 @@ def fit(
         min_delta: by how much a loss must be lower to count.
         restore_best: end with the weights of the epoch of lowest validation loss.
         clip_grad_norm: the largest norm that the gradients may have.
-        augment: random changes of the training images, which must be `Images` then.
+        augment: random changes of the training images, which must be `Examples` then.
         averaging: score and keep the average of the weights, of which it takes note at each step, in
             place of the weights themselves.
         precision: "bfloat16" computes steps and scores with 16 bits (torch.autocast); the weights stay
@@ -119,7 +119,7 @@ def fit(
         seed: of the order of the images, of augmentation and of dropout. The same seed on the same
             machine gives the same weights, bit by bit on a CPU. The caller's random state is left alone.
         checkpoint: a file that holds the state after each epoch; if it exists, training goes on from it.
-        world: the processes that train together, each of which calls fit alike; train and val are `Images`
+        world: the processes that train together, each of which calls fit alike; train and val are `Examples`
             then. What `honshi.training.distributed.joined` gives.
         on_epoch: called with each row; the model has its own weights then, not their average.
         on_step: called with the number of mini-batches done in the epoch.
@@ -143,13 +143,13 @@ def fit(
     world.check(batch_size, device)
     if device.type == "cpu":
         keep_freed_memory()
-    if isinstance(train, Images):
+    if isinstance(train, Examples):
         # What predict() has to know of this model; not what it knew of one that was trained before.
         attach(model, Card(train.contract, train.classes))
         train = train.to(device)
     else:
         detach(model)
-    if isinstance(val, Images):
+    if isinstance(val, Examples):
         val = val.to(device)  # once, not at each epoch's validation
 
     shuffle = torch.Generator()

@@ -14,7 +14,7 @@ def numbered(count: int) -> Images:
     """Images whose first pixel is their number."""
     pixels = torch.zeros(count, 1, 2, 2, dtype=torch.uint8)
     pixels[:, 0, 0, 0] = torch.arange(count)
-    normalization = honshi.data.images.Normalization(mean=(0.0,), std=(1 / 255,))
+    normalization = honshi.Normalization(mean=(0.0,), std=(1 / 255,))
     return Images(
         pixels=pixels, labels=torch.zeros(count, dtype=torch.int64), classes=("a",), normalization=normalization
     )

@@ -52,7 +52,7 @@ class SharedEpochs:
         )
         self.replica = DistributedDataParallel(model, gradient_as_bucket_view=True)
         shared = batches.world.shared
-        if shared is not None and batches.pixels.device.type == "cpu":
+        if shared is not None and batches.device.type == "cpu":
             # Not the function itself: DDP does not read annotations that are kept as text.
             self.replica.register_comm_hook(shared, lambda shared, bucket: _mean_gradients(shared, bucket))
         self.criterion = criterion
@@ -72,7 +72,7 @@ class SharedEpochs:
         """
         self.replica.train()
         lr = float(self.optimizer.param_groups[0]["lr"])
-        tally = Tally(self.batches.pixels.device)
+        tally = Tally(self.batches.device)
         step = 0
         for step, (inputs, labels) in enumerate(self.batches, start=1):
             with self.reduced or nullcontext():

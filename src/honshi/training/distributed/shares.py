@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from honshi.data.augment import Augmentation
 from honshi.data.batches import Batch, Batches, Data, OnDevice, make_batches
-from honshi.data.images import Images
+from honshi.data.examples import Examples
 from honshi.errors import ModelError
 from honshi.evaluation.evaluate import Criterion, infer
 from honshi.evaluation.evaluate import loss_and_accuracy as loss_and_accuracy_alone
@@ -27,7 +27,7 @@ class SharedBatches(Batches):
 
     def __init__(
         self,
-        images: Images,
+        images: Examples,
         batch_size: int,
         world: World,
         *,
@@ -64,7 +64,8 @@ class SharedBatches(Batches):
         yield from super().__iter__()
         last = self.world.share(self.whole_size(len(self)))
         if last.start == last.stop:
-            yield self.normalization(self.pixels[:0]), self.labels[:0]
+            nothing = torch.empty(0, *self.images.shape, dtype=torch.uint8, device=self.device)
+            yield self.normalization(nothing), self.labels[:0]
 
 
 def batches_of(
@@ -79,7 +80,7 @@ def batches_of(
     """As `make_batches`; with several processes each gets its share of every mini-batch.
 
     Raises:
-        TypeError: as `make_batches`; or the data are to be shared and are no `Images`.
+        TypeError: as `make_batches`; or the data are to be shared and are no `Examples`.
     """
     if world.size == 1:
         return make_batches(data, batch_size, shuffle=shuffle, augment=augment, device=device)
@@ -90,7 +91,7 @@ def loss_and_accuracy(model: nn.Module, data: Data, criterion: Criterion, world:
     """As `honshi.evaluation.evaluate.loss_and_accuracy`; of several processes each scores its share of the images.
 
     Args:
-        model, data: as there; `Images` where they are to be shared.
+        model, data: as there; `Examples` where they are to be shared.
         criterion: logits and labels to a mean over images.
         world: the processes.
     """
@@ -109,9 +110,9 @@ def loss_and_accuracy(model: nn.Module, data: Data, criterion: Criterion, world:
     return loss_total / len(images), right_total / len(images)
 
 
-def _images(data: object) -> Images:
+def _images(data: object) -> Examples:
     """Raises: TypeError, where they are something else."""
-    if not isinstance(data, Images):
+    if not isinstance(data, Examples):
         raise TypeError(
             f"Only honshi.Images are divided among processes, and these data are a {type(data).__name__}: "
             "make Images of them, or train in one process."

@@ -49,7 +49,7 @@ def captured_epochs(
     """What trains this model epoch by epoch on its CUDA device, or None where that may not be right."""
     if not (
         isinstance(batches, Batches)
-        and batches.pixels.device.type == "cuda"
+        and batches.device.type == "cuda"
         and len(batches.labels) >= batches.batch_size
         and is_ours(model)
         and isinstance(criterion, nn.Module)
@@ -86,7 +86,7 @@ class CapturedEpochs:
         self.clip_grad_norm = clip_grad_norm
         self.averaging = averaging
         self.reduced = reduced
-        device = batches.pixels.device
+        device = batches.device
         self.tally = Tally(device)
         # The graph, and where it finds inputs and labels of its mini-batch.
         self.captured: tuple[torch.cuda.CUDAGraph, Tensor, Tensor] | None = None
@@ -135,7 +135,7 @@ class CapturedEpochs:
 
     def _capture(self, inputs: Tensor, labels: Tensor) -> tuple[torch.cuda.CUDAGraph, Tensor, Tensor]:
         """The step on these very tensors as a graph; model, optimizer and random state are as before."""
-        device = self.batches.pixels.device
+        device = self.batches.device
         random = torch.cuda.get_rng_state(device)
         before = _Snapshot(self.model, self.optimizer)
         stream = torch.cuda.Stream(device)

@@ -45,8 +45,8 @@ def compiled_epochs(
         and _plain_batches(batches, model)
     ):
         return None
-    code = library()
-    return None if code is None else CompiledEpochs(code, model, optimizer, batches)
+    code, pixels = library(), batches.images.pixels_in_memory
+    return None if code is None or pixels is None else CompiledEpochs(code, model, optimizer, batches, pixels)
 
 
 def _plain_mlp(model: MLP) -> bool:
@@ -86,11 +86,12 @@ def _plain_sgd(optimizer: Optimizer, model: nn.Module) -> bool:
 
 def _plain_batches(batches: Batches, model: MLP) -> bool:
     """Images whose pixels become inputs in one way, and that fit the network."""
-    pixels, labels = batches.pixels, batches.labels
+    pixels, labels = batches.images.pixels_in_memory, batches.labels
     inputs, classes = model.architecture["inputs"], model.architecture["classes"]
     return (
         type(batches) is Batches
         and batches.augment is None
+        and pixels is not None
         and pixels.device.type == "cpu"
         and len(batches.normalization.mean) == 1
         and len(labels) > 0
@@ -106,7 +107,9 @@ class CompiledEpochs:
         batches: what it goes through, in the order that it would have drawn for the readable loop.
     """
 
-    def __init__(self, code: ctypes.CDLL, model: MLP, optimizer: Optimizer, batches: Batches) -> None:
+    def __init__(
+        self, code: ctypes.CDLL, model: MLP, optimizer: Optimizer, batches: Batches, pixels: torch.Tensor
+    ) -> None:
         self.model = model
         self.optimizer = optimizer
         self.batches = batches
@@ -115,7 +118,7 @@ class CompiledEpochs:
         largest = min(batches.batch_size, len(batches.labels))
         mean, std = batches.normalization.mean[0], batches.normalization.std[0]
         self.network = Network(code, widths, largest, mean, std)
-        self.images = IndexedImages(code, batches.pixels, batches.labels, self.network.scale)
+        self.images = IndexedImages(code, pixels, batches.labels, self.network.scale)
         self.threads = _Threads(min(torch.get_num_threads(), MOST_THREADS))
 
     def train_epoch(self, *, epoch: int = 1, on_step: Callable[[int], None] | None = None) -> tuple[float, float]:

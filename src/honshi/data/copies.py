@@ -19,7 +19,7 @@ Shapes: n images, b in a block, k candidates for each, c channels, h rows, w col
 
 from __future__ import annotations
 
-import hashlib
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,7 +27,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from honshi.data.images import Images
+from honshi.data.examples import PIXELS_DIGEST, Examples, Selected
 from honshi.data.sealed import Sealed
 from honshi.errors import DataError, SealedError
 
@@ -75,7 +75,7 @@ class Leak:
     labels_differ: bool
 
 
-def find_leaks(left: Images, right: Images) -> list[Leak]:
+def find_leaks(left: Examples, right: Examples) -> list[Leak]:
     """The images on the right, say of the validation part, that are on the left as well.
 
     Labels play no part in the comparison. Near copies are those that were encoded again, moved by
@@ -100,21 +100,23 @@ def find_leaks(left: Images, right: Images) -> list[Leak]:
         raise SealedError("The test set was searched for leaks")
     if left.shape != right.shape:
         raise DataError(
-            f"Images of shape {left.shape} cannot be compared with images of shape {right.shape}: "
-            "bring both sides to one size first."
+            "Images of shape {left} cannot be compared with images of shape {right}: bring both sides to "
+            "one size first.",
+            left=left.shape,
+            right=right.shape,
         )
     pairs: list[tuple[int, int, Literal["exact", "near"], float]] = []
-    first = {digest: place for place, digest in reversed(list(enumerate(_hashes(left.pixels))))}
+    first = {digest: place for place, digest in reversed(list(enumerate(_of_pixels(left))))}
     unmatched = []
-    for place, digest in enumerate(_hashes(right.pixels)):
+    for place, digest in enumerate(_of_pixels(right)):
         if digest in first:
             pairs.append((first[digest], place, "exact", 0.0))
         else:
             unmatched.append(place)
     if unmatched and len(left) and min(left.shape[1:]) >= SMALLEST:
-        queries = right.subset(unmatched).pixels.to(left.pixels.device)
-        places, distances = _nearest(left.pixels, queries)
-        near = (distances < _thresholds(left)[left.labels[places]]).nonzero().flatten()
+        signatures = _signatures(left)
+        places, distances = _nearest(left, signatures, right.subset(unmatched))
+        near = (distances < _thresholds(left, signatures)[left.labels[places]]).nonzero().flatten()
         for query in near[distances[near].argsort()].tolist():
             pairs.append((int(places[query]), unmatched[query], "near", float(distances[query])))
     return [
@@ -129,56 +131,72 @@ def find_leaks(left: Images, right: Images) -> list[Leak]:
     ]
 
 
-def _hashes(pixels: Tensor) -> list[bytes]:
-    return [hashlib.sha256(image.data).digest() for image in pixels.cpu().contiguous().numpy()]
+def _of_pixels(images: Examples) -> list[bytes]:
+    """What tells whether two images have the same pixels, whatever their labels."""
+    return [digest.tobytes() for digest in images.digests[:, :PIXELS_DIGEST]]
 
 
-def _thresholds(images: Images) -> Tensor:
+def _thresholds(images: Examples, signatures: Tensor) -> Tensor:
     """The distance under which an image is a copy of one of a class: (number of classes,).
 
     Some images of each class look for their nearest neighbour among the others. A class of one image
     has no such distance; its threshold is 0, and nothing is nearer.
     """
-    thresholds = torch.zeros(len(images.classes), device=images.pixels.device)
+    thresholds = torch.zeros(len(images.classes))
     for label in range(len(images.classes)):
         members = (images.labels == label).nonzero().flatten()
         if len(members) < 2:
             continue
         chosen = torch.zeros_like(members, dtype=torch.bool)
         chosen[:: max(2, len(members) // SAMPLE)] = True
-        _, distances = _nearest(images.pixels[members[~chosen]], images.pixels[members[chosen]])
+        others = members[~chosen]
+        # A view, so that no pixels are copied to look at the few that come into question.
+        pool = Selected(images, others, images.normalization)
+        _, distances = _nearest(pool, signatures[others], images.subset(members[chosen]))
         thresholds[label] = NEAR * distances.median()
     return thresholds
 
 
-def _nearest(pool: Tensor, queries: Tensor) -> tuple[Tensor, Tensor]:
-    """For each query (n', c, h, w), the place in the pool (n, c, h, w) of the nearest image and its distance."""
-    signatures = _signatures(pool)
+def _nearest(pool: Examples, signatures: Tensor, queries: Examples) -> tuple[Tensor, Tensor]:
+    """For each query (n' images), the place in the pool (n images) of the nearest one and its distance.
+
+    Args:
+        signatures: of the pool, (n, up to 65), on the device that the work is done on.
+    """
+    device = signatures.device
     # Float32 of a query: a score for each of the pool, and the images that its distances are made from.
-    query_bytes = 4 * max(len(pool), (CANDIDATES + 9) * pool[0].numel())
-    blocks = queries.split(max(1, BLOCK_BYTES // query_bytes))
+    query_bytes = 4 * max(len(pool), (CANDIDATES + 9) * math.prod(pool.shape))
+    blocks = torch.arange(len(queries)).split(max(1, BLOCK_BYTES // query_bytes))
     # One table for the scores of every block: to ask for fresh memory takes as long as to fill it.
-    table = torch.empty(len(blocks[0]), len(pool), device=pool.device)
+    table = torch.empty(len(blocks[0]), len(pool), device=device)
     places, distances = [], []
     for block in blocks:
-        scores = torch.mm(_signatures(block), signatures.mT, out=table[: len(block)])
+        pixels = queries.gather(block, device)
+        scores = torch.mm(_signature(pixels), signatures.mT, out=table[: len(block)])
         candidates = scores.topk(min(CANDIDATES, len(pool))).indices
-        distance, best = _distances(pool[candidates], block).min(1)
-        places.append(candidates.gather(1, best.unsqueeze(1)).squeeze(1))
-        distances.append(distance)
+        found = pool.gather(candidates.flatten(), device).unflatten(0, candidates.shape)
+        distance, best = _distances(found, pixels).min(1)
+        places.append(candidates.gather(1, best.unsqueeze(1)).squeeze(1).cpu())
+        distances.append(distance.cpu())
     return torch.cat(places), torch.cat(distances)
 
 
-def _signatures(pixels: Tensor) -> Tensor:
-    """What stays of images (n, c, h, w) when they move or change brightness: unit vectors (n, up to 65)."""
-    signatures = []
+def _signatures(images: Examples) -> Tensor:
+    """The signature of each image, on the device that holds their pixels."""
+    return torch.cat([_signature(part) for block in images.blocks() for part in block.split(_at_once(block))])
+
+
+def _at_once(pixels: Tensor) -> int:
     # Eight bytes a pixel: it as a float, and half a complex number of its transform.
-    for block in pixels.split(max(1, BLOCK_BYTES // (8 * pixels[0].numel()))):
-        spectrum = torch.fft.rfft2(_brightness(block))[..., : HIGHEST_FREQUENCY + 1]
-        rows = (spectrum[:, : HIGHEST_FREQUENCY + 1], spectrum[:, -HIGHEST_FREQUENCY:])
-        magnitudes = torch.cat(rows, dim=1).abs().flatten(1)
-        signatures.append(F.normalize(magnitudes[:, 1:]))
-    return torch.cat(signatures)
+    return max(1, BLOCK_BYTES // (8 * pixels[0].numel()))
+
+
+def _signature(pixels: Tensor) -> Tensor:
+    """What stays of images (n, c, h, w) when they move or change brightness: unit vectors (n, up to 65)."""
+    spectrum = torch.fft.rfft2(_brightness(pixels))[..., : HIGHEST_FREQUENCY + 1]
+    rows = (spectrum[:, : HIGHEST_FREQUENCY + 1], spectrum[:, -HIGHEST_FREQUENCY:])
+    magnitudes = torch.cat(rows, dim=1).abs().flatten(1)
+    return F.normalize(magnitudes[:, 1:])
 
 
 def _distances(candidates: Tensor, images: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 import honshi
 from honshi.data import fashion_mnist
-from honshi.data.leaks import Leak, find_leaks
+from honshi.data.copies import Leak, find_leaks
 from honshi.data.sources import open_source
 from honshi.errors import DataError, DownloadError
 

@@ -7,8 +7,8 @@ import torch
 from PIL import Image
 
 import honshi
-from honshi.data.leaks import Leak
-from honshi.reports.leaks import draw_leaks
+from honshi.data.copies import Leak
+from honshi.reports.side_by_side import draw_leaks
 
 
 def images(count: int, channels: int = 1) -> honshi.Images:

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn import functional as F
 
-from honshi.data.images import Images
-from honshi.data.leaks import Leak
+from honshi.data.copies import Leak
+from honshi.data.examples import Examples
 from honshi.reports.picture import save_picture
 
 # More would be too small to judge on one page.
@@ -21,7 +21,7 @@ COLUMNS = 4
 WARNING = "#D55E00"
 
 
-def draw_leaks(leaks: Sequence[Leak], left: Images, right: Images, path: Path) -> None:
+def draw_leaks(leaks: Sequence[Leak], left: Examples, right: Examples, path: Path) -> None:
     """Draw the first 24 pairs, each left image beside its right one, to a picture whose kind the suffix tells.
 
     Above each pair stand the two places, the kind with its distance, and the class; both classes, in
@@ -41,7 +41,9 @@ def draw_leaks(leaks: Sequence[Leak], left: Images, right: Images, path: Path) -
     for axes in grid:
         axes.set_axis_off()
     for axes, leak in zip(grid, shown, strict=False):
-        pair = _side_by_side(left.pixels[leak.left], right.pixels[leak.right])
+        pair = _side_by_side(
+            *(side.gather(torch.tensor([place]))[0] for side, place in ((left, leak.left), (right, leak.right)))
+        )
         axes.imshow(pair.numpy(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         classes = [left.classes[left.labels[leak.left]], right.classes[right.labels[leak.right]]]
         found = leak.kind if leak.kind == "exact" else f"{leak.kind}, {leak.distance:.3f}"

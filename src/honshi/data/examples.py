@@ -1,0 +1,186 @@
+"""Labelled pictures, wherever they lie: what training, scoring, checks, splits and the exam ask of data.
+
+A source of pictures is a class with labels, the shape of a picture, and ``gather``. Whether they lie in memory, in a
+file or are made when they are asked for is its own affair.
+
+Shapes: n images, c channels (1 grey, 3 colour), h rows, w columns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from honshi.pictures.contract import InputContract, Normalization, Preprocessing, border_brightness
+
+# About how many bytes of pixels are looked at in one go by whatever goes through all images.
+BLOCK_BYTES = 8 << 20
+# A digest: SHA-256 of the pixels, then the label.
+PIXELS_DIGEST, LABEL_DIGEST = 32, 8
+
+
+class Examples(Dataset[tuple[Tensor, int]], ABC):
+    """Labelled uint8 images of one shape.
+
+    It is also a ``torch.utils.data.Dataset``: an item is a normalised float32 image (c, h, w) and its label, so a
+    ``DataLoader`` and the lecture's own loops take it.
+
+    Attributes:
+        labels: int64 (n,) on the CPU, each from 0 to ``len(classes) - 1``.
+        classes: the name of each class.
+        normalization: how a model is shown these pixels.
+    """
+
+    labels: Tensor
+    classes: tuple[str, ...]
+    normalization: Normalization
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, int, int]:
+        """(c, h, w) of one image."""
+
+    @abstractmethod
+    def gather(self, places: Tensor, device: torch.device | None = None) -> Tensor:
+        """The pixels of some images.
+
+        Args:
+            places: int64 (b,), on any device, in any order.
+            device: where they are wanted; where they lie, if left out.
+
+        Returns:
+            uint8 (b, c, h, w), the caller's own.
+        """
+
+    @property
+    def pixels_in_memory(self) -> Tensor | None:
+        """All pixels, uint8 (n, c, h, w), where they are in memory anyway: for what is quicker with them."""
+        return None
+
+    def to(self, device: torch.device) -> Examples:
+        """The same examples, their pixels held on a device where they are held at all."""
+        return self
+
+    def blocks(self) -> Iterator[Tensor]:
+        """All pixels in their order, uint8 (b, c, h, w) at a time, to be looked at and left as they are."""
+        for places in torch.arange(len(self)).split(self._block):
+            yield self.gather(places)
+
+    @property
+    def _block(self) -> int:
+        """How many images are looked at in one go."""
+        return max(1, BLOCK_BYTES // math.prod(self.shape))
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        place = range(len(self))[index]  # counts from the end too, and ends an iteration
+        return self.normalization(self.gather(torch.tensor([place]))).squeeze(0), int(self.labels[place])
+
+    def subset(self, indices: Sequence[int] | Tensor) -> Examples:
+        """The images at these places, in this order."""
+        return Selected(self, places_among(indices, len(self)), self.normalization)
+
+    def normalized_by(self, normalization: Normalization) -> Examples:
+        """The same images shown to a model in another way."""
+        return Selected(self, torch.arange(len(self)), normalization)
+
+    def class_counts(self) -> list[int]:
+        """How many images each class has."""
+        return [int(count) for count in torch.bincount(self.labels, minlength=len(self.classes))]
+
+    @cached_property
+    def digests(self) -> NDArray[np.uint8]:
+        """What each image is, uint8 (n, 40): SHA-256 of its decoded pixels, then its label, big endian."""
+        size, digest = math.prod(self.shape), hashlib.sha256
+        pixels = bytearray()
+        for block in self.blocks():
+            values = block.cpu().flatten().numpy().data
+            for start in range(0, len(values), size):
+                pixels += digest(values[start : start + size]).digest()
+        labels = self.labels.numpy().astype(">i8").view(np.uint8).reshape(-1, LABEL_DIGEST)
+        return np.hstack([np.frombuffer(pixels, np.uint8).reshape(-1, PIXELS_DIGEST), labels])
+
+    @cached_property
+    def identity(self) -> str:
+        """Which set of images this is, by content: decoded pixels and labels, in whatever order and wherever they lie.
+
+        It is the hash of the sorted digests.
+        """
+        each = np.sort(np.ascontiguousarray(self.digests).view(f"S{PIXELS_DIGEST + LABEL_DIGEST}"), axis=0)
+        return hashlib.sha256(str(self.shape).encode() + each.tobytes()).hexdigest()
+
+    def sha256(self) -> str:
+        """A hash of pixels and labels in their order, by which the first runs knew their images."""
+        digest = hashlib.sha256(str((len(self), *self.shape)).encode())
+        for block in self.blocks():
+            digest.update(block.cpu().flatten().numpy().data)
+        digest.update(self.labels.contiguous().numpy().data)
+        return digest.hexdigest()
+
+    @property
+    def contract(self) -> InputContract:
+        """What a picture must become before a model trained on these images may see it."""
+        brightness = sum(len(block) * border_brightness(block) for block in self.blocks())
+        return InputContract(
+            shape=self.shape, normalization=self.normalization, background=brightness / max(1, len(self))
+        )
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """The same together with the classes, to be said of a model: ``model.preprocessing = images.preprocessing``."""
+        return Preprocessing.of(self.contract, self.classes)
+
+
+class Selected(Examples):
+    """Some of the images of a set, in an order of their own; the set still holds them."""
+
+    def __init__(self, whole: Examples, places: Tensor, normalization: Normalization) -> None:
+        """
+        Args:
+            whole: the set.
+            places: int64 (n,), in it.
+            normalization: how a model is shown these.
+        """
+        self.whole = whole
+        self.places = places
+        self.normalization = normalization
+        self.classes = whole.classes
+        self.labels = whole.labels[places]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.whole.shape
+
+    @cached_property
+    def digests(self) -> NDArray[np.uint8]:
+        found: NDArray[np.uint8] = self.whole.digests[self.places.numpy()]
+        return found
+
+    def gather(self, places: Tensor, device: torch.device | None = None) -> Tensor:
+        return self.whole.gather(self.places[places.cpu()], device)
+
+    def to(self, device: torch.device) -> Selected:
+        return Selected(self.whole.to(device), self.places, self.normalization)
+
+    def subset(self, indices: Sequence[int] | Tensor) -> Selected:
+        return Selected(self.whole, self.places[places_among(indices, len(self))], self.normalization)
+
+    def normalized_by(self, normalization: Normalization) -> Selected:
+        return Selected(self.whole, self.places, normalization)
+
+
+def places_among(indices: Sequence[int] | Tensor, count: int) -> Tensor:
+    """Indices into so many images as int64 places on the CPU; negative ones count from the end."""
+    places = torch.as_tensor(indices, dtype=torch.int64, device="cpu")
+    return torch.where(places < 0, places + count, places)
