@@ -7,7 +7,8 @@ from torch.utils.data import TensorDataset
 
 import honshi
 from honshi.checks.batch_sizes import BatchSize, check_batch_sizes, measure_batch_sizes, noise_scale
-from honshi.checks.sample import Sample, draw
+from honshi.checks.draw import draw
+from honshi.checks.sample import Sample
 from honshi.checks.subject import Subject
 
 

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 import honshi
 from honshi.checks.devices import check_device
-from honshi.checks.sample import draw
+from honshi.checks.draw import draw
 from honshi.checks.subject import Subject
 
 

@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 import honshi
-from honshi.checks.functions import arguments_for, check_evaluate_function, check_train_function
-from honshi.checks.sample import draw
+from honshi.checks.arguments import arguments_for
+from honshi.checks.draw import draw
+from honshi.checks.functions import check_evaluate_function, check_train_function
 from honshi.checks.subject import Subject
 from honshi.errors import RequestError
 

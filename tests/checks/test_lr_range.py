@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 import honshi
+from honshi.checks.draw import draw
 from honshi.checks.lr_range import LRRange, check_lr_range, measure_lr_range
-from honshi.checks.sample import draw
 from honshi.checks.subject import Subject
 
 

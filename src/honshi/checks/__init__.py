@@ -1,9 +1,15 @@
 """What is looked at before a training: the mistakes that cost an evening, found in seconds.
 
-The data (`data`), the model's shapes (`shapes`), its parameters and gradients (`parameters`), its outputs and
-loss (`outputs`), its modes (`modes`), whether it learns (`learning`), its learning rate
-(`lr_range`), batch size (`batch_sizes`) and device (`devices`), and the user's own loops (`functions`); `check` goes
-through them in order. `leaks` looks for validation images among the training images.
+`check` goes through the checks in order. What they look at:
+
+- the parts themselves (`parts`) and the data (`data`), of which `draw` takes a sample;
+- the model's shapes (`shapes`; `trace` follows a batch through it, `refusals` says why a layer stopped it), its
+  parameters and gradients (`parameters`, `backward`), its outputs and loss (`outputs`), its modes (`modes`);
+- how it learns (`learning`), its learning rate (`lr_range`), batch size (`batch_sizes`) and device (`devices`);
+- the user's own loops (`functions`; `watch` sees what they do).
+
+Everything is tried on copies (`subject`), and `keeping` gives back what was touched all the same. `leaks` looks for
+validation images among the training images.
 """
 
 from honshi.checks.check import check

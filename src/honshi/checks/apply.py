@@ -21,8 +21,10 @@ def recipe_file(name_or_path: str) -> Path:
     path = Path(f"{name_or_path}.toml")
     if path.exists():
         raise RequestError(
-            f"{name_or_path} is built in and stays as it is, and {path} is here already: to change that one, "
-            f"honshi check {path} --apply."
+            "{recipe} is built in and stays as it is, and {path} is here already: to change that one, honshi check "
+            "{path} --apply.",
+            recipe=name_or_path,
+            path=path,
         )
     return path
 
@@ -48,7 +50,9 @@ def apply_lr(path: Path, recipe: Recipe, lr: float) -> None:
     except RecipeError:
         right = False
     if not right:
-        raise RecipeError(f"{path}: it does not say lr in a table [optimizer]; set optimizer.lr to {lr:g} by hand.")
+        raise RecipeError(
+            "{path}: it does not say lr in a table [optimizer]; set optimizer.lr to {lr:g} by hand.", path=path, lr=lr
+        )
     write_whole(path, edited.encode())
 
 

@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from honshi.checks.batch_sizes import BatchSize, check_batch_sizes, measure_batch_sizes
+from honshi.checks.arguments import ROLES, arguments_for
+from honshi.checks.batch_sizes import check_batch_sizes, measure_batch_sizes
 from honshi.checks.data import check_data
 from honshi.checks.devices import check_device
-from honshi.checks.finding import Finding
-from honshi.checks.functions import check_evaluate_function, check_train_function
+from honshi.checks.draw import draw, known_kind
+from honshi.checks.finding import skipped
+from honshi.checks.functions import EVALUATE, TRAIN, check_evaluate_function, check_train_function
+from honshi.checks.inspection import Inspection
+from honshi.checks.keeping import kept
 from honshi.checks.learning import check_one_batch, check_subset
 from honshi.checks.lr_range import check_lr_range, measure_lr_range
 from honshi.checks.modes import check_modes
 from honshi.checks.outputs import check_criterion, check_outputs
 from honshi.checks.parameters import check_parameters
+from honshi.checks.parts import check_parts
 from honshi.checks.report import Report
-from honshi.checks.sample import Sample, draw
-from honshi.checks.shapes import Shapes, check_shapes
-from honshi.checks.subject import Subject
+from honshi.checks.sample import Sample
+from honshi.checks.shapes import check_shapes
+from honshi.checks.subject import Subject, is_lazy
+from honshi.checks.trace import PROBE
 from honshi.data import Splits
 from honshi.data.batches import Data
-from honshi.errors import DataError
 from honshi.evaluation.evaluate import Criterion
 from honshi.losses import CrossEntropy
+from honshi.models.modes import evaluating
 from honshi.runtime import device_of, seeded
 
 # What comes after the shapes, for the one line that says why it was left out.
-LATER = "loss, parameters, outputs, modes and learning"
+LATER = ("loss", "parameters", "outputs", "modes", "learning")
 
 
 def check(
@@ -50,8 +54,8 @@ def check(
 ) -> Report:
     """Look for the mistakes that cost an evening, in seconds: data, shapes, gradients, modes, loss, learning.
 
-    Everything is tried on copies: weights, gradients, modes, the optimizer's state and the random state of
-    torch, NumPy and Python are afterwards what they were.
+    Everything is tried on copies: weights, gradients, modes, attributes, the optimizer's state and the random state of
+    torch, NumPy and Python are afterwards what they were. An error in the user's own code is a finding.
 
     Args:
         model: any module from inputs (b, …) to logits (b, k), on the device where it will be trained.
@@ -66,96 +70,121 @@ def check(
     Raises:
         SealedError: splits is the sealed test set.
         TypeError: the data are of another kind.
-        ModelError: the model cannot be copied.
         RequestError: train or evaluate asks for arguments that are none of these.
     """
-    with _random_state_kept(), seeded(seed, device_of(model)):
-        return _check(model, splits, criterion, optimizer, train, evaluate, batch_size)
+    data = known_kind(splits.train if isinstance(splits, Splits) else splits)
+    functions = OwnFunctions(train, evaluate)
+    inspection = Inspection(functions.names)
+    inspection.findings += check_parts(model, criterion, optimizer)
+    if inspection.findings:
+        inspection.stop(("data", "shapes", *LATER), "Model, loss and optimizer have to be there first.")
+        return inspection.report()
+    with kept(model, criterion, optimizer), seeded(seed, device_of(model)), torch.enable_grad():
+        subject = Subject(model, criterion or CrossEntropy(), optimizer or _default_optimizer(model))
+        _inspect(inspection, subject, data, batch_size, functions)
+    return inspection.report()
 
 
-def _check(
-    model: nn.Module,
-    splits: Splits | Data,
-    criterion: Criterion | None,
-    optimizer: Optimizer | None,
-    train: Callable[..., Any] | None,
-    evaluate: Callable[..., Any] | None,
-    batch_size: int,
-) -> Report:
-    try:
-        sample = draw(splits.train if isinstance(splits, Splits) else splits)
-    except DataError as error:
-        reason = "The data have to be right first."
-        return Report((Finding("data", "fail", str(error)), Finding(f"shapes, {LATER}", "skip", reason)))
-    findings = check_data(sample)
+def _inspect(inspection: Inspection, subject: Subject, data: Data, batch_size: int, functions: OwnFunctions) -> None:
+    """All checks of a model, its loss and its optimizer, as far as they get."""
+    look = inspection.look
+    sample = look("data", lambda: draw(data))
+    if sample is None:
+        return inspection.stop(("shapes", *LATER), "The data have to be right first.")
+    look("data", lambda: check_data(sample))
+    made = look("model", lambda: _with_sizes(subject, sample))
+    if made is None:
+        return inspection.stop(("shapes", *LATER), "The checks work on copies of the model.")
     # On the CPU, where a label out of range is an error in words and not a device that must be started anew.
-    shapes = _shapes_of(model, optimizer, criterion, sample, batch_size)
-    findings += shapes.findings
-    if _failed(findings, "labels", "images"):
-        return _stopped(findings, shapes, LATER, "The data have to be right first.")
-    if not shapes.fit:
-        return _stopped(findings, shapes, LATER, "The shapes have to fit first.")
-    subject = Subject(model, criterion or CrossEntropy(), optimizer or _default_optimizer(model))
-    sample = sample.to(subject.device)
-    findings.append(check_criterion(subject, sample))
-    if findings[-1].level == "fail":
-        return _stopped(findings, shapes, "parameters, modes and learning", "The loss has to be right first.")
-    findings += check_parameters(subject, sample)
-    if _failed(findings, "registration", "gradients"):
-        return _stopped(findings, shapes, "outputs, modes and learning", "Every parameter has to learn first.")
-    findings += check_outputs(subject, sample)
-    findings.append(check_modes(subject, sample))
-    findings.append(check_one_batch(subject, sample))
-    if _failed(findings, "optimizer"):
-        later = "subset of 100, learning rate and batch size"
-        return _stopped(findings, shapes, later, "The optimizer has to hold the parameters first.")
-    subset = check_subset(subject, sample, batch_size)
-    lr_range = measure_lr_range(subject, sample, batch_size)
-    findings += [subset, check_lr_range(lr_range, learnt=subset.level == "pass")]
-    batch_sizes: tuple[BatchSize, ...] = ()
-    if _failed(findings, "subset of 100"):
-        findings.append(Finding("batch size", "skip", "The training must not diverge first."))
+    shapes = look("shapes", lambda: check_shapes(made.copy().model.cpu(), sample, batch_size))
+    if shapes is not None:
+        inspection.findings += shapes.findings
+        inspection.layers = shapes.layers
+    if inspection.failed("data", "labels", "images"):
+        return inspection.stop(LATER, "The data have to be right first.")
+    if shapes is None or not shapes.fit:
+        return inspection.stop(LATER, "The shapes have to fit first.")
+    return _inspect_learning(inspection, made, sample.to(made.device), batch_size, functions)
+
+
+def _inspect_learning(
+    inspection: Inspection, subject: Subject, sample: Sample, batch_size: int, functions: OwnFunctions
+) -> None:
+    """The checks of what fits together in its shapes; the sample is on the model's device."""
+    look = inspection.look
+    look("loss", lambda: check_criterion(subject, sample))
+    if inspection.failed("loss"):
+        return inspection.stop(("parameters", "modes", "learning"), "The loss has to be right first.")
+    look("gradients", lambda: check_parameters(subject, sample))
+    if inspection.failed("registration", "gradients"):
+        return inspection.stop(("outputs", "modes", "learning"), "Every parameter has to learn first.")
+    look("last layer", lambda: check_outputs(subject, sample))
+    look("modes", lambda: check_modes(subject, sample))
+    learnt = look("one batch", lambda: check_one_batch(subject, sample))
+    if inspection.failed("optimizer"):
+        reason = "The optimizer has to hold the parameters first."
+        return inspection.stop(("subset of 100", "learning rate", "batch size"), reason)
+    subset = look("subset of 100", lambda: check_subset(subject, sample, batch_size)) if learnt is not None else None
+    if subset is None:
+        return inspection.stop(("learning rate", "batch size"), "Every step of the training has to work first.")
+    inspection.lr_range = look("learning rate", lambda: measure_lr_range(subject, sample, batch_size))
+    if inspection.lr_range is not None:
+        inspection.findings.append(check_lr_range(inspection.lr_range, learnt=subset.level == "pass"))
+    if subset.level == "fail":
+        inspection.findings.append(skipped("batch size", "The training must not diverge first."))
     else:
-        batch_sizes = measure_batch_sizes(subject, sample, batch_size)
-        findings.append(check_batch_sizes(batch_sizes, batch_size))
+        measured = look("batch size", lambda: measure_batch_sizes(subject, sample, batch_size))
+        if measured is not None:
+            inspection.batch_sizes = measured
+            inspection.findings.append(check_batch_sizes(measured, batch_size))
     if subject.device.type != "cpu":
-        findings.append(check_device(subject, sample))
-    if train is not None:
-        findings += check_train_function(train, subject, sample)
-    if evaluate is not None:
-        findings += check_evaluate_function(evaluate, subject, sample)
-    return Report(tuple(findings), tuple(shapes.layers), lr_range, batch_sizes)
+        look("device", lambda: check_device(subject, sample))
+    return functions.look(inspection, subject, sample)
 
 
-def _failed(findings: list[Finding], *checks: str) -> bool:
-    return any(finding.level == "fail" and finding.check in checks for finding in findings)
+class OwnFunctions:
+    """The user's own train() and evaluate(), where there are some.
+
+    Attributes:
+        names: of their checks.
+    """
+
+    def __init__(self, train: Callable[..., Any] | None, evaluate: Callable[..., Any] | None) -> None:
+        """
+        Raises:
+            RequestError: one of them asks for arguments that are none of the lecture's.
+        """
+        self.train, self.evaluate = train, evaluate
+        self.names = [name for name, function in ((TRAIN, train), (EVALUATE, evaluate)) if function is not None]
+        for function in (train, evaluate):
+            if function is not None:
+                arguments_for(function, dict.fromkeys(ROLES))
+
+    def look(self, inspection: Inspection, subject: Subject, sample: Sample) -> None:
+        train, evaluate = self.train, self.evaluate
+        if train is not None:
+            inspection.look(TRAIN, lambda: check_train_function(train, subject, sample))
+        if evaluate is not None:
+            inspection.look(EVALUATE, lambda: check_evaluate_function(evaluate, subject, sample))
 
 
-def _stopped(findings: list[Finding], shapes: Shapes, later: str, reason: str) -> Report:
-    """What was found so far, and one line for what was left out because of it."""
-    return Report((*findings, Finding(later, "skip", reason)), tuple(shapes.layers))
+def _with_sizes(subject: Subject, sample: Sample) -> Subject:
+    """The subject itself, after it has been seen that it can be copied; of lazy layers a copy that knows its sizes.
 
-
-def _shapes_of(
-    model: nn.Module, optimizer: Optimizer | None, criterion: Criterion | None, sample: Sample, batch_size: int
-) -> Shapes:
-    placeholder = optimizer or torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
-    work = Subject(model, criterion or CrossEntropy(), placeholder).copy()
-    return check_shapes(work.model.cpu(), sample, batch_size)
+    Raises:
+        ModelError: it cannot be copied.
+    """
+    copied = subject.copy()
+    if not is_lazy(subject.model):
+        return subject
+    inputs, _ = sample.first(PROBE)
+    # Where the model refuses them, the check of the shapes says why.
+    with evaluating(copied.model), suppress(Exception):
+        copied.model(inputs.to(subject.device))
+    return copied
 
 
 def _default_optimizer(model: nn.Module) -> Optimizer:
     parameters: list[Any] = list(model.parameters())
     # A model without parameters is told so by the checks, and not by the optimizer.
     return torch.optim.Adam(parameters or [torch.zeros(1, requires_grad=True)])
-
-
-@contextmanager
-def _random_state_kept() -> Iterator[None]:
-    """The random state of Python and NumPy, which the user's own data and functions may use."""
-    python, numpy = random.getstate(), np.random.get_state()
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from honshi.checks.finding import Finding
+from honshi.checks.finding import Finding, failed, passed, skipped, warned
 from honshi.checks.sample import Sample
 from honshi.data.batches import class_numbers
+from honshi.messages import Message
 
 # A class with so many times fewer images than the largest is hardly seen in training.
 IMBALANCE = 10
@@ -20,7 +21,7 @@ def check_data(sample: Sample) -> list[Finding]:
     labels = check_labels(sample)
     findings = [labels]
     if labels.level == "fail":
-        findings.append(Finding("class balance", "skip", "The labels have to be right first."))
+        findings.append(skipped("class balance", "The labels have to be right first."))
     else:
         findings.append(check_balance(sample))
         findings.extend(check_order(sample))
@@ -30,34 +31,50 @@ def check_data(sample: Sample) -> list[Finding]:
 def check_labels(sample: Sample) -> Finding:
     """Labels are int64 (n,), from 0 to k - 1; or probabilities of classes, float (n, k)."""
     labels = sample.all_labels
-
-    def fail(sentence: str) -> Finding:
-        return Finding("labels", "fail", sentence)
-
-    kind = str(labels.dtype).removeprefix("torch.")
+    kind, shape = str(labels.dtype).removeprefix("torch."), tuple(labels.shape)
+    if labels.dim() == 2 and labels.shape[1] == 1:
+        return failed("labels", "Labels have the shape {shape} and should be (n,): use labels.squeeze(1).", shape=shape)
     if labels.dim() == 2:
-        if labels.shape[1] == 1:
-            return fail(f"Labels have the shape {tuple(labels.shape)} and should be (n,): use labels.squeeze(1).")
         if labels.is_floating_point() and bool((labels.sum(1) - 1).abs().max() < 1e-3):
-            return Finding("labels", "pass", f"Labels are probabilities of {labels.shape[1]} classes, {kind}.")
-        return fail(
-            f"Labels have the shape {tuple(labels.shape)}, as one-hot codes have; cross-entropy wants the numbers of "
-            "the classes: use labels.argmax(1)."
+            return passed("labels", "Labels are probabilities of {k} classes, {kind}.", k=shape[1], kind=kind)
+        return failed(
+            "labels",
+            "Labels have the shape {shape}, as one-hot codes have; cross-entropy wants the numbers of the classes: use "
+            "labels.argmax(1).",
+            shape=shape,
         )
     if labels.dim() != 1:
-        return fail(f"Labels have the shape {tuple(labels.shape)} and should be (n,), a number for each example.")
+        return failed(
+            "labels", "Labels have the shape {shape} and should be (n,), a number for each example.", shape=shape
+        )
     if labels.is_floating_point():
-        return fail(f"Labels are {kind}; cross-entropy takes class numbers as int64: use labels.long().")
+        return failed(
+            "labels", "Labels are {kind}; cross-entropy takes class numbers as int64: use labels.long().", kind=kind
+        )
     if labels.dtype != torch.int64:
-        return fail(f"Labels are {kind}; cross-entropy takes them as int64: use labels.long().")
+        return failed("labels", "Labels are {kind}; cross-entropy takes them as int64: use labels.long().", kind=kind)
     low, high = int(labels.min()), int(labels.max())
     if low < 0:
-        return fail(f"Labels go from {low} to {high}, and classes are numbered from 0: find where {low} comes from.")
+        return failed(
+            "labels",
+            "Labels go from {low} to {high}, and classes are numbered from 0: find where {low} comes from.",
+            low=low,
+            high=high,
+        )
     if low == 1 and high == len(labels.unique()):
-        return fail(f"Labels go from 1 to {high}, and classes are numbered from 0: use labels - 1.")
+        return failed(
+            "labels", "Labels go from 1 to {high}, and classes are numbered from 0: use labels - 1.", high=high
+        )
     if sample.classes is not None and high >= sample.classes:
-        return fail(f"Labels go from {low} to {high}, and {sample.classes} classes end at {sample.classes - 1}.")
-    return Finding("labels", "pass", f"{len(labels):,} labels looked at are int64 from {low} to {high}.")
+        return failed(
+            "labels",
+            "Labels go from {low} to {high}, and {classes} classes end at {last}.",
+            low=low,
+            high=high,
+            classes=sample.classes,
+            last=sample.classes - 1,
+        )
+    return passed("labels", "{n:,} labels looked at are int64 from {low} to {high}.", n=len(labels), low=low, high=high)
 
 
 def check_balance(sample: Sample) -> Finding:
@@ -66,25 +83,40 @@ def check_balance(sample: Sample) -> Finding:
     most, least = int(counts.argmax()), int(counts.argmin())
     empty = [str(label) for label in range(len(counts)) if counts[label] == 0]
     if len(counts) - len(empty) == 1:
-        return Finding("class balance", "fail", f"Every label is {most}: there is nothing to tell apart.")
+        return failed("class balance", "Every label is {label}: there is nothing to tell apart.", label=most)
     if empty:
-        return Finding(
+        return warned(
             "class balance",
-            "warn",
-            f"No image seen of class {', '.join(empty[:10])}: a model cannot learn what it is never shown; are all "
-            "folders and files there?",
+            "No image seen of class {classes}: a model cannot learn what it is never shown; are all folders and files "
+            "there?",
+            classes=", ".join(empty[:10]),
         )
     ratio = int(counts[most]) / int(counts[least])
     share = int(counts[most]) / int(counts.sum())
-    shown = f"Class {least} has {int(counts[least]):,} images and class {most} {int(counts[most]):,}"
+    shown = Message(
+        "Class {least} has {few:,} images and class {most} {many:,}",
+        least=least,
+        few=int(counts[least]),
+        most=most,
+        many=int(counts[most]),
+    )
     if ratio > IMBALANCE:
-        return Finding(
+        return warned(
             "class balance",
-            "warn",
-            f"{shown}, {ratio:.0f} times as many: always answering {most} scores {share:.1%}, so look at each "
-            "class, and try --set loss.class_weights=balanced.",
+            "{counts}, {ratio:.0f} times as many: always answering {most} scores {share:.1%}, so look at each class, "
+            "and try --set loss.class_weights=balanced.",
+            counts=shown,
+            ratio=ratio,
+            most=most,
+            share=share,
         )
-    return Finding("class balance", "pass", f"{shown}; always answering {most} would score {share:.1%}.")
+    return passed(
+        "class balance",
+        "{counts}; always answering {most} would score {share:.1%}.",
+        counts=shown,
+        most=most,
+        share=share,
+    )
 
 
 def check_order(sample: Sample) -> list[Finding]:
@@ -96,11 +128,12 @@ def check_order(sample: Sample) -> list[Finding]:
     if 2 * single < len(batches):
         return []
     return [
-        Finding(
+        failed(
             "order",
-            "fail",
-            f"{single} of the first {len(batches)} batches have a single class each: the loader goes through sorted "
-            "data in their order; use DataLoader(…, shuffle=True).",
+            "{single} of the first {batches} batches have a single class each: the loader goes through sorted data in "
+            "their order; use DataLoader(…, shuffle=True).",
+            single=single,
+            batches=len(batches),
         )
     ]
 
@@ -111,24 +144,24 @@ def check_images(sample: Sample) -> Finding:
     if inputs.is_floating_point():
         broken = ~inputs.flatten(1).isfinite().all(1)
         if bool(broken.any()):
-            return Finding(
+            return failed(
                 "images",
-                "fail",
-                f"{int(broken.sum()):,} of {len(inputs):,} images have values that are not finite numbers (NaN or "
-                "infinite), and one is enough to spoil all weights: look for a division by 0 where they are made.",
+                "{broken:,} of {n:,} images have values that are not finite numbers (NaN or infinite), and one is "
+                "enough to spoil all weights: look for a division by 0 where they are made.",
+                broken=int(broken.sum()),
+                n=len(inputs),
             )
     if sample.constant == looked_at:
-        return Finding(
-            "images", "fail", f"All {looked_at:,} images looked at are constant: every pixel has the same value."
-        )
+        return failed("images", "All {n:,} images looked at are constant: every pixel has the same value.", n=looked_at)
     if sample.constant:
-        return Finding(
+        return warned(
             "images",
-            "warn",
-            f"{sample.constant:,} of {looked_at:,} images looked at are constant, every pixel the same: look at them, "
-            "and leave them out where nothing is in them.",
+            "{constant:,} of {n:,} images looked at are constant, every pixel the same: look at them, and leave them "
+            "out where nothing is in them.",
+            constant=sample.constant,
+            n=looked_at,
         )
-    return Finding("images", "pass", f"None of {looked_at:,} images looked at is constant, all values are finite.")
+    return passed("images", "None of {n:,} images looked at is constant, all values are finite.", n=looked_at)
 
 
 def check_range(sample: Sample) -> Finding:
@@ -137,19 +170,24 @@ def check_range(sample: Sample) -> Finding:
     low, high = float(inputs.min()), float(inputs.max())
     values = inputs.double()
     mean, std = float(values.mean()), float(values.std())
-    shown = f"values go from {low:.3g} to {high:.3g}, mean {mean:.2f}, deviation {std:.2f}"
+    shown = Message(
+        "values go from {low:.3g} to {high:.3g}, mean {mean:.2f}, deviation {std:.2f}",
+        low=low,
+        high=high,
+        mean=mean,
+        std=std,
+    )
     if not low > -float("inf") or not high < float("inf"):
-        return Finding("normalisation", "skip", "The images have to be finite first.")
+        return skipped("normalisation", "The images have to be finite first.")
     if abs(mean) > LARGEST_MEAN or std > LARGEST_STD:
-        bytes_left = low >= 0 and 1 < high <= 255
-        cure = "subtract their mean and divide by their deviation"
-        if bytes_left:
-            cure = "divide by 255 and normalise, as ToTensor and Normalize do"
-        return Finding("normalisation", "warn", f"Inputs are not normalised: {shown}; {cure}.")
+        cure = Message("subtract their mean and divide by their deviation")
+        if low >= 0 and 1 < high <= 255:
+            cure = Message("divide by 255 and normalise, as ToTensor and Normalize do")
+        return warned("normalisation", "Inputs are not normalised: {shown}; {cure}.", shown=shown, cure=cure)
     if std < SMALLEST_STD:
-        return Finding(
+        return warned(
             "normalisation",
-            "warn",
-            f"Inputs hardly vary: {shown}; divided by 255 twice, or normalised by too large a deviation?",
+            "Inputs hardly vary: {shown}; divided by 255 twice, or normalised by too large a deviation?",
+            shown=shown,
         )
-    return Finding("normalisation", "pass", f"As the model sees them, {shown}.")
+    return passed("normalisation", "As the model sees them, {shown}.", shown=shown)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from honshi.checks.finding import Finding
+from honshi.checks.finding import Finding, failed, passed
 from honshi.checks.sample import Sample
 from honshi.checks.subject import Subject, without_dropout
 
@@ -23,14 +23,21 @@ def check_device(subject: Subject, sample: Sample) -> Finding:
     name = subject.device.type
     if not largest <= TOLERANCE:
         step = next(step for step, difference in enumerate(differences, start=1) if not difference <= TOLERANCE)
-        return Finding(
+        return failed(
             "device",
-            "fail",
-            f"On {name} the loss of step {step} is {losses[1][step - 1]:.4f} and on the CPU {losses[0][step - 1]:.4f}: "
-            "train with --device cpu, and look for random numbers or a fixed device in forward().",
+            "On {device} the loss of step {step} is {there:.4f} and on the CPU {here:.4f}: train with --device cpu, "
+            "and look for random numbers or a fixed device in forward().",
+            device=name,
+            step=step,
+            there=losses[1][step - 1],
+            here=losses[0][step - 1],
         )
-    return Finding(
-        "device", "pass", f"{STEPS} steps on {name} and on the CPU agree, their losses within {largest:.1%}."
+    return passed(
+        "device",
+        "{steps} steps on {device} and on the CPU agree, their losses within {largest:.1%}.",
+        steps=STEPS,
+        device=name,
+        largest=largest,
     )
 
 
@@ -40,11 +47,5 @@ def _losses(subject: Subject, batches: list[tuple[torch.Tensor, torch.Tensor]], 
     criterion = work.criterion.to(device) if isinstance(work.criterion, torch.nn.Module) else work.criterion
     optimizer = torch.optim.SGD((parameter for parameter in model.parameters() if parameter.requires_grad), lr=0.01)
     model.train()
-    losses = []
-    for inputs, labels in batches:
-        loss = criterion(model(inputs.to(device, copy=True)), labels.to(device))
-        losses.append(loss.item())
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    return losses
+    trained = Subject(model, criterion, optimizer)
+    return [trained.step(inputs.to(device), labels.to(device))[1] for inputs, labels in batches]

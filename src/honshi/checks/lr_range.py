@@ -9,9 +9,10 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from honshi.checks.finding import Finding, Level
+from honshi.checks.finding import Finding, passed, warned
 from honshi.checks.sample import Sample
 from honshi.checks.subject import Subject, peak_lr, set_lr
+from honshi.messages import Message
 
 LOWEST, HIGHEST = 1e-6, 10.0
 STEPS = 140
@@ -62,18 +63,15 @@ def measure_lr_range(subject: Subject, sample: Sample, batch_size: int) -> LRRan
     mean, bursts_at = 0.0, None
     for step, (inputs, labels) in enumerate(sample.batches(batch_size, STEPS)):
         rate = LOWEST * (HIGHEST / LOWEST) ** (step / (STEPS - 1))
-        loss = work.criterion(work.model(inputs.clone()), labels)
-        mean = MEMORY * mean + (1 - MEMORY) * loss.item()
+        set_lr(work.optimizer, rate)
+        _, loss = work.step(inputs, labels)
+        mean = MEMORY * mean + (1 - MEMORY) * loss
         smooth = mean / (1 - MEMORY ** (step + 1))
         if not math.isfinite(smooth) or (losses and _burst(smooth, losses)):
             bursts_at = rate
             break
         lrs.append(rate)
         losses.append(smooth)
-        set_lr(work.optimizer, rate)
-        work.optimizer.zero_grad()
-        loss.backward()
-        work.optimizer.step()
     return LRRange(tuple(lrs), tuple(losses), lr, _suggest(lrs, losses), bursts_at)
 
 
@@ -85,29 +83,37 @@ def check_lr_range(found: LRRange, learnt: bool) -> Finding:
         learnt: whether a subset was learnt with the rate that is set, which proves it more than a sweep can.
     """
     lr, suggestion = found.lr, found.suggestion
-    level: Level = "pass" if learnt else "warn"
     if suggestion is None:
-        return Finding(
+        return (passed if learnt else warned)(
             "learning rate",
-            level,
-            f"The range test suggests none: the loss did not fall within {STEPS} steps from {LOWEST:g} to {HIGHEST:g}.",
+            "The range test suggests none: the loss did not fall within {steps} steps from {lowest:g} to {highest:g}.",
+            steps=STEPS,
+            lowest=LOWEST,
+            highest=HIGHEST,
         )
     if not learnt and lr >= min(found.bursts_at or math.inf, FAST * suggestion):
-        return Finding(
+        bursts = Message("")
+        if found.bursts_at is not None:
+            bursts = Message(" and bursts from {lr:.1g} on", lr=found.bursts_at)
+        return warned(
             "learning rate",
-            level,
-            f"The learning rate {lr:g} is large, the loss falls best about {suggestion:g}"
-            + (f" and bursts from {found.bursts_at:.1g} on" if found.bursts_at is not None else "")
-            + f": try {suggestion:g}.",
+            "The learning rate {lr:g} is large, the loss falls best about {suggestion:g}{bursts}: try {suggestion:g}.",
+            lr=lr,
+            suggestion=suggestion,
+            bursts=bursts,
         )
     if not learnt and lr < suggestion / SLOW:
-        return Finding(
+        return warned(
             "learning rate",
-            level,
-            f"The learning rate {lr:g} is small, the loss falls best about {suggestion:g}: try that.",
+            "The learning rate {lr:g} is small, the loss falls best about {suggestion:g}: try that.",
+            lr=lr,
+            suggestion=suggestion,
         )
-    return Finding(
-        "learning rate", "pass", f"The range test suggests a learning rate of {suggestion:g}, and {lr:g} is set."
+    return passed(
+        "learning rate",
+        "The range test suggests a learning rate of {suggestion:g}, and {lr:g} is set.",
+        suggestion=suggestion,
+        lr=lr,
     )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from honshi.checks.finding import Finding
+from honshi.checks.finding import Finding, failed, passed, warned
 from honshi.checks.sample import Sample
-from honshi.checks.subject import Subject
+from honshi.checks.subject import Subject, logits_in
 from honshi.models import TTA, Ensemble
 
 BATCH = 64
@@ -17,41 +17,38 @@ def check_modes(subject: Subject, sample: Sample) -> Finding:
     """Eval mode answers the same each time; train mode differs from it by dropout and batch norm alone; on a copy."""
     model = subject.copy().model
     inputs, _ = sample.first(BATCH)
-    dropout = [layer for layer in model.modules() if isinstance(layer, nn.modules.dropout._DropoutNd) and layer.p > 0]
-    norms = [layer for layer in model.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
+    dropout = any(_is_dropout(layer) for layer in model.modules())
+    norms = any(_is_batch_norm(layer) for layer in model.modules())
     with torch.no_grad():
         model.eval()
         if stuck := [name for name, layer in model.named_modules() if layer.training]:
-            return Finding(
+            return failed(
                 "modes",
-                "fail",
-                f"model.eval() does not reach {stuck[0] or 'the model'}: is eval() or train() redefined?",
+                "model.eval() does not reach {layer}: is eval() or train() redefined?",
+                layer=stuck[0] or "the model",
             )
-        evaluated = model(inputs.clone())
-        if not _same(evaluated, model(inputs.clone())):
-            return Finding(
+        evaluated = _answer(model, inputs)
+        if not _same(evaluated, _answer(model, inputs)):
+            return failed(
                 "modes",
-                "fail",
                 "In eval mode the model answers differently each time: F.dropout drops always unless it is told, "
                 "F.dropout(x, training=self.training); or use nn.Dropout.",
             )
         model.train()
-        trained = model(inputs.clone())
-        random = not _same(trained, model(inputs.clone()))
+        trained = _answer(model, inputs)
+        random = not _same(trained, _answer(model, inputs))
         if dropout and not random:
-            return Finding(
+            return warned(
                 "modes",
-                "warn",
                 "There are dropout layers, and in train mode nothing is dropped: does forward() call them?",
             )
     differ = not _same(evaluated, trained)
-    composed = [layer for layer in model.modules() if isinstance(layer, (Ensemble, TTA))]
+    composed = any(isinstance(layer, (Ensemble, TTA)) for layer in model.modules())
     if differ and not random and not norms and not composed:
-        return Finding(
+        return warned(
             "modes",
-            "warn",
-            "Train and eval mode give different answers without dropout or batch norm: what in "
-            "forward() asks for self.training?",
+            "Train and eval mode give different answers without dropout or batch norm: what in forward() asks for "
+            "self.training?",
         )
     kinds = [
         name
@@ -59,14 +56,31 @@ def check_modes(subject: Subject, sample: Sample) -> Finding:
         if present
     ]
     if kinds:
-        return Finding("modes", "pass", f"Train and eval mode differ by {' and '.join(kinds)} alone, as they should.")
-    return Finding("modes", "pass", "Train and eval mode give the same answers; there is no dropout or batch norm.")
+        return passed(
+            "modes", "Train and eval mode differ by {kinds} alone, as they should.", kinds=" and ".join(kinds)
+        )
+    return passed("modes", "Train and eval mode give the same answers; there is no dropout or batch norm.")
 
 
 def depends_on_mode(model: nn.Module) -> bool:
     """Whether a model has layers that behave differently in train and eval mode."""
-    kinds = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm)
-    return any(isinstance(layer, kinds) for layer in model.modules())
+    return any(_is_dropout(layer) or _is_batch_norm(layer) for layer in model.modules())
+
+
+def _is_dropout(layer: nn.Module) -> bool:
+    if isinstance(layer, torch.jit.ScriptModule):
+        return layer.original_name.endswith("Dropout")
+    return isinstance(layer, nn.modules.dropout._DropoutNd) and layer.p > 0
+
+
+def _is_batch_norm(layer: nn.Module) -> bool:
+    if isinstance(layer, torch.jit.ScriptModule):
+        return layer.original_name.startswith("BatchNorm")
+    return isinstance(layer, nn.modules.batchnorm._BatchNorm)
+
+
+def _answer(model: nn.Module, inputs: Tensor) -> Tensor:
+    return logits_in(model(inputs.clone()))
 
 
 def _same(first: Tensor, second: Tensor) -> bool:

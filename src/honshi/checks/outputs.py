@@ -6,15 +6,19 @@ Shapes: b images in a batch; k classes.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from honshi.checks.finding import Finding
+from honshi.checks.finding import Finding, failed, passed, warned
+from honshi.checks.raised import first_line, place_of
 from honshi.checks.sample import Sample
 from honshi.checks.subject import Subject
+from honshi.checks.trace import observable_layers
 from honshi.data.batches import class_numbers
 from honshi.evaluation.evaluate import Criterion
+from honshi.messages import Message
 from honshi.models.modes import evaluating, full_precision
 
 BATCH = 256
@@ -32,33 +36,66 @@ def check_outputs(subject: Subject, sample: Sample) -> list[Finding]:
 
 
 def check_criterion(subject: Subject, sample: Sample) -> Finding:
-    """The loss takes logits and labels and gives one number, their mean; on a copy."""
+    """The loss takes what the model gives, and labels, and gives one number, their mean; on a copy."""
     work = subject.copy()
     inputs, labels = sample.first(BATCH)
     criterion, logits = work.criterion, _logits(work, inputs)
     try:
-        loss = criterion(logits, labels)
+        loss: Any = criterion(logits, labels)
         doubled = criterion(torch.cat([logits, logits]), torch.cat([labels, labels]))
     except Exception as error:
-        first = (str(error).splitlines() or [""])[0]
-        return Finding(
+        return failed(
             "loss",
-            "fail",
-            f"The loss refused logits {tuple(logits.shape)} and labels: {type(error).__name__}: {first}.",
+            "The loss refused logits {shape} and labels{place}: {error}.",
+            shape=tuple(logits.shape),
+            place=place_of(error),
+            error=first_line(error),
         )
-    if not isinstance(loss, Tensor) or loss.dim():
-        return Finding(
-            "loss", "fail", "The loss is not one number: leave out reduction='none', or take the mean of it."
+    if not isinstance(loss, Tensor):
+        return failed(
+            "loss",
+            "The loss is a {kind} and not a tensor: return the tensor as it is, without .item(), or nothing can learn.",
+            kind=type(loss).__name__,
         )
-    single, double = float(loss), float(doubled)
+    if loss.dim():
+        return failed("loss", "The loss is not one number: leave out reduction='none', or take the mean of it.")
+    if refused := _refused_in_train_mode(work, inputs, labels):
+        return refused
+    single, double = loss.item(), doubled.item()
     if math.isfinite(single) and abs(single) > 1e-6 and abs(double / single - 2) < 0.01:
-        return Finding(
+        return warned(
             "loss",
-            "warn",
             "The loss is the sum over the batch, so a larger batch means larger steps: reduction='mean' keeps the "
             "learning rate's meaning.",
         )
-    return Finding("loss", "pass", "The loss is one number, the mean over the batch.")
+    return passed("loss", "The loss is one number, the mean over the batch.")
+
+
+def _refused_in_train_mode(work: Subject, inputs: Tensor, labels: Tensor) -> Finding | None:
+    """Some models give more in train mode, of their side branches, and their loss has to take it."""
+    work.model.train()
+    outputs = work.model(inputs.clone())
+    if isinstance(outputs, Tensor):
+        return None
+    kind = f"a {type(outputs).__name__}" + (f" of {len(outputs)}" if isinstance(outputs, (tuple, list)) else "")
+    try:
+        work.criterion(outputs, labels)
+    except Exception as error:
+        return failed(
+            "loss",
+            "In train mode the model gives {kind}, as GoogLeNet and Inception do, and the loss refused it: {error}. "
+            "Return the logits alone (aux_logits=False in torchvision), or give a loss that takes them all.",
+            kind=kind,
+            error=first_line(error),
+        )
+    if not isinstance(outputs, (tuple, list)):
+        return failed(
+            "loss",
+            "In train mode the model gives {kind}, in which nobody finds the logits: return those, or a tuple that "
+            "begins with them.",
+            kind=kind,
+        )
+    return None
 
 
 def _logits(work: Subject, inputs: Tensor) -> Tensor:
@@ -68,7 +105,7 @@ def _logits(work: Subject, inputs: Tensor) -> Tensor:
 
 def _normalizes(criterion: Criterion, logits: Tensor, labels: Tensor) -> bool:
     """Whether a loss applies softmax itself, as cross-entropy does: then a constant on all logits changes nothing."""
-    here, shifted = float(criterion(logits, labels)), float(criterion(logits + 3, labels))
+    here, shifted = criterion(logits, labels).item(), criterion(logits + 3, labels).item()
     return abs(here - shifted) <= 1e-3 * max(1, abs(here))
 
 
@@ -80,43 +117,49 @@ def _check_last_layer(subject: Subject, logits: Tensor, labels: Tensor, inputs: 
     probabilities = bool((logits >= 0).all()) and bool(((sums - 1).abs() < 1e-3).all())
     log_probabilities = bool((logits.logsumexp(1).abs() < 1e-3).all())
 
-    def fail(sentence: str) -> Finding:
-        return Finding("last layer", "fail", sentence)
-
     if not normalizes:
         if isinstance(subject.criterion, nn.NLLLoss) and probabilities:
-            return fail("NLLLoss takes logarithms and the model ends in softmax: use log_softmax(x, dim=1).")
-        if isinstance(subject.criterion, nn.NLLLoss) and not log_probabilities:
-            return fail(
-                "NLLLoss takes log-probabilities and the model gives logits: use nn.CrossEntropyLoss(), or end the "
-                "model in log_softmax(x, dim=1)."
+            return failed(
+                "last layer", "NLLLoss takes logarithms and the model ends in softmax: use log_softmax(x, dim=1)."
             )
-        return Finding("last layer", "pass", "What the model gives goes with its loss.")
+        if isinstance(subject.criterion, nn.NLLLoss) and not log_probabilities:
+            return failed(
+                "last layer",
+                "NLLLoss takes log-probabilities and the model gives logits: use nn.CrossEntropyLoss(), or end the "
+                "model in log_softmax(x, dim=1).",
+            )
+        return passed("last layer", "What the model gives goes with its loss.")
     if probabilities or last == "Softmax":
-        return fail(
+        return failed(
+            "last layer",
             "The model ends in softmax and cross-entropy applies softmax again, which flattens every gradient: return "
-            "the logits, and take softmax only to show probabilities."
+            "the logits, and take softmax only to show probabilities.",
         )
     if last == "Sigmoid":
-        return fail("The model ends in a sigmoid and cross-entropy wants logits of any size: return the logits.")
+        return failed(
+            "last layer", "The model ends in a sigmoid and cross-entropy wants logits of any size: return the logits."
+        )
     if last == "Tanh":
-        return fail(
-            "The model ends in tanh, so no class can get more than e² times the share of another: return the logits."
+        return failed(
+            "last layer",
+            "The model ends in tanh, so no class can get more than e² times the share of another: return the logits.",
         )
     if last in ("Relu", "ReLU") or (bool((logits >= 0).all()) and float((logits == 0).float().mean()) > 0.05):
-        return fail(
+        return failed(
+            "last layer",
             "A ReLU stands on the logits: what is below 0 gets no gradient, and classes die. Return the last linear "
-            "layer's output as it is."
+            "layer's output as it is.",
         )
     if last == "Dropout":
-        return fail("Dropout stands on the logits and deletes whole answers: put it before the last layer.")
+        return failed(
+            "last layer", "Dropout stands on the logits and deletes whole answers: put it before the last layer."
+        )
     if log_probabilities:
-        return Finding(
+        return passed(
             "last layer",
-            "pass",
             "The model gives log-probabilities; cross-entropy takes them like logits, twice is harmless.",
         )
-    return Finding("last layer", "pass", "The model gives logits, as cross-entropy wants them.")
+    return passed("last layer", "The model gives logits, as cross-entropy wants them.")
 
 
 def _last_operation(model: nn.Module, inputs: Tensor) -> str:
@@ -127,7 +170,7 @@ def _last_operation(model: nn.Module, inputs: Tensor) -> str:
         if isinstance(output, Tensor):
             seen.append((type(layer).__name__, output))
 
-    handles = [layer.register_forward_hook(note) for layer in model.modules() if not any(layer.children())]
+    handles = [layer.register_forward_hook(note) for _, layer in observable_layers(model) if not any(layer.children())]
     try:
         output: Tensor = model(inputs[:16].clone())
     finally:
@@ -142,22 +185,30 @@ def _check_first_loss(criterion: Criterion, logits: Tensor, labels: Tensor) -> F
     """Before it has learnt anything, a model's loss is about that of guessing, ln(k)."""
     k = logits.shape[1]
     # Equal answers for all classes are also their logarithms: right for logits and for log-probabilities.
-    guessing = float(criterion(torch.full_like(logits, -math.log(k)), labels))
-    loss = float(criterion(logits, labels))
+    guessing = criterion(torch.full_like(logits, -math.log(k)), labels).item()
+    loss = criterion(logits, labels).item()
     accuracy = float((logits.argmax(1) == class_numbers(labels)).float().mean())
-    shown = f"The first loss is {loss:.3f}; guessing among {k} classes gives {guessing:.3f}"
-    if abs(guessing - math.log(k)) < 0.01:
-        shown += f" = ln({k})"
+    shown = Message(
+        "The first loss is {loss:.3f}; guessing among {k} classes gives {guessing:.3f}{formula}",
+        loss=loss,
+        k=k,
+        guessing=guessing,
+        formula=f" = ln({k})" if abs(guessing - math.log(k)) < 0.01 else "",
+    )
     if not math.isfinite(loss):
-        return Finding("first loss", "fail", f"The first loss is {loss}: look for values that are not finite.")
+        return failed("first loss", "The first loss is {loss}: look for values that are not finite.", loss=loss)
     if loss > 1.5 * guessing:
-        return Finding(
+        return warned(
             "first loss",
-            "warn",
-            f"{shown}: the untrained model is sure of wrong answers. Are inputs normalised, and first weights small?",
+            "{shown}: the untrained model is sure of wrong answers. Are inputs normalised, and first weights small?",
+            shown=shown,
         )
     if loss < 0.7 * guessing:
         if accuracy > 2 / k:
-            return Finding("first loss", "pass", f"{shown}: it has learnt already, {accuracy:.0%} right.")
-        return Finding("first loss", "warn", f"{shown}: lower than chance allows. Is the loss the one that is meant?")
-    return Finding("first loss", "pass", f"{shown}.")
+            return passed(
+                "first loss", "{shown}: it has learnt already, {accuracy:.0%} right.", shown=shown, accuracy=accuracy
+            )
+        return warned(
+            "first loss", "{shown}: lower than chance allows. Is the loss the one that is meant?", shown=shown
+        )
+    return passed("first loss", "{shown}.", shown=shown)

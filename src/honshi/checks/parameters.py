@@ -5,9 +5,11 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from honshi.checks.finding import Finding
+from honshi.checks.backward import explain_backward
+from honshi.checks.finding import Finding, failed, passed, warned
 from honshi.checks.sample import Sample
-from honshi.checks.subject import Subject, leaves_of, names_of
+from honshi.checks.subject import Subject, leaves_of, names_of, tensors_in
+from honshi.checks.trace import observable_layers
 
 BATCH = 64
 
@@ -25,10 +27,11 @@ def _check_registered(subject: Subject, sample: Sample) -> Finding:
     model = subject.copy().model
     model.train()
     known = {id(parameter) for parameter in model.parameters()}
-    output = model(sample.first(BATCH)[0].clone())
-    strangers = [leaf for leaf in leaves_of(output.sum()) if id(leaf) not in known] if output.requires_grad else []
+    outputs = [tensor for tensor in tensors_in(model(sample.first(BATCH)[0].clone())) if tensor.requires_grad]
+    leaves = {id(leaf) for output in outputs for leaf in leaves_of(output)}
+    strangers = leaves - known
     if not strangers and known:
-        return Finding("registration", "pass", "Every weight that is used is among model.parameters().")
+        return passed("registration", "Every weight that is used is among model.parameters().")
     holders = sorted(
         {
             f"self.{attribute}" + (f" of {name}" if name else "")
@@ -38,19 +41,19 @@ def _check_registered(subject: Subject, sample: Sample) -> Finding:
         }
     )
     if holders:
-        return Finding(
+        return failed(
             "registration",
-            "fail",
-            f"The layers in {', '.join(holders)} are not registered, so model.parameters() lacks them and they will "
-            "not learn: use nn.ModuleList([…]) in place of a list, nn.ModuleDict in place of a dict.",
+            "The layers in {holders} are not registered, so model.parameters() lacks them and they will not learn: use "
+            "nn.ModuleList([…]) in place of a list, nn.ModuleDict in place of a dict.",
+            holders=", ".join(holders),
         )
     if not known and not strangers:
-        return Finding("registration", "fail", "The model has no parameters: there is nothing that could learn.")
-    return Finding(
+        return failed("registration", "The model has no parameters: there is nothing that could learn.")
+    return failed(
         "registration",
-        "fail",
-        f"{len(strangers)} weights that are used are not among model.parameters() and will not learn: make layers in "
-        "__init__, not in forward, and weights of your own with nn.Parameter(…).",
+        "{count} weights that are used are not among model.parameters() and will not learn: make layers in __init__, "
+        "not in forward, and weights of your own with nn.Parameter(…).",
+        count=len(strangers),
     )
 
 
@@ -68,25 +71,26 @@ def _check_optimizer(subject: Subject) -> Finding:
     own = {id(parameter) for parameter in subject.model.parameters()}
     learning = {id(parameter) for parameter in subject.model.parameters() if parameter.requires_grad}
     if not held & own:
-        return Finding(
+        return failed(
             "optimizer",
-            "fail",
             "The optimizer holds none of this model's parameters: it was made for another model, or before this one "
             "was made anew. Make it after the model: SGD(model.parameters(), …).",
         )
     missing = learning - held
     if missing:
-        return Finding(
+        return failed(
             "optimizer",
-            "fail",
-            f"The optimizer does not hold {names_of(subject.model, missing)}, so they will not learn: give it "
-            "model.parameters(), or freeze them with requires_grad_(False) where that is meant.",
+            "The optimizer does not hold {names}, so they will not learn: give it model.parameters(), or freeze them "
+            "with requires_grad_(False) where that is meant.",
+            names=names_of(subject.model, missing),
         )
     if held - own:
-        return Finding(
-            "optimizer", "warn", f"The optimizer holds {len(held - own)} parameters that are not this model's."
+        return warned(
+            "optimizer",
+            "The optimizer holds {count} parameters that are not this model's.",
+            count=len(held - own),
         )
-    return Finding("optimizer", "pass", f"The optimizer ({type(subject.optimizer).__name__}) holds every parameter.")
+    return passed("optimizer", "The optimizer ({kind}) holds every parameter.", kind=type(subject.optimizer).__name__)
 
 
 def _check_gradients(subject: Subject, sample: Sample) -> Finding:
@@ -96,12 +100,12 @@ def _check_gradients(subject: Subject, sample: Sample) -> Finding:
     parameters = list(model.parameters())
     frozen = {id(parameter) for parameter in parameters if not parameter.requires_grad}
     if len(frozen) == len(parameters):
-        return Finding("gradients", "fail", "Every parameter is frozen (requires_grad is False): nothing can learn.")
+        return failed("gradients", "Every parameter is frozen (requires_grad is False): nothing can learn.")
     model.train()
     used: set[str] = set()
     handles = [
         layer.register_forward_hook(lambda _layer, _inputs, _output, name=name: used.add(name))
-        for name, layer in model.named_modules()
+        for name, layer in observable_layers(model)
     ]
     reached: set[int] = set()
     moved: set[int] = set()
@@ -109,27 +113,29 @@ def _check_gradients(subject: Subject, sample: Sample) -> Finding:
     # behind it from the first gradient alone.
     sgd = torch.optim.SGD((parameter for parameter in parameters if parameter.requires_grad), lr=0.01)
     for inputs, labels in sample.batches(BATCH, steps=4):
-        loss = work.criterion(model(inputs.clone()), labels)
+        loss = work.loss(inputs, labels)
         if not loss.requires_grad:
-            return Finding(
+            return failed(
                 "gradients",
-                "fail",
                 "The loss has no gradient: the graph was cut. Look for detach(), .data, argmax(), .numpy() or "
                 "torch.no_grad() in forward.",
             )
         sgd.zero_grad()
-        loss.backward()
+        try:
+            loss.backward()
+        except RuntimeError as error:
+            return Finding("gradients", "fail", explain_backward(error, work, inputs, labels))
         for parameter in parameters:
             if parameter.grad is not None:
                 reached.add(id(parameter))
                 if bool(parameter.grad.any()):
                     moved.add(id(parameter))
                 if not bool(parameter.grad.isfinite().all()):
-                    return Finding(
+                    return failed(
                         "gradients",
-                        "fail",
-                        f"The gradient of {names_of(model, {id(parameter)})} is not finite: look for a logarithm or "
-                        "square root of 0, a division by 0, or values in the data that are not numbers.",
+                        "The gradient of {name} is not finite: look for a logarithm or square root of 0, a division by "
+                        "0, or values in the data that are NaN.",
+                        name=names_of(model, {id(parameter)}),
                     )
         sgd.step()
     for handle in handles:
@@ -138,37 +144,37 @@ def _check_gradients(subject: Subject, sample: Sample) -> Finding:
     if lost := learning - reached:
         return _lost(model, lost, used)
     if still := learning - moved:
-        return Finding(
+        return failed(
             "gradients",
-            "fail",
-            f"The gradient of {names_of(model, still)} is 0 throughout: nothing of it reaches the loss. Dead ReLUs, "
+            "The gradient of {names} is 0 throughout: nothing of it reaches the loss. Dead ReLUs, "
             "weights that begin at 0, or an output that is not used?",
+            names=names_of(model, still),
         )
     if frozen:
-        return Finding(
+        return warned(
             "gradients",
-            "warn",
-            f"{names_of(model, frozen)} are frozen (requires_grad is False) and will not learn; where that is not "
-            "meant: model.requires_grad_(True).",
+            "{names} are frozen (requires_grad is False) and will not learn; where that is not meant: "
+            "model.requires_grad_(True).",
+            names=names_of(model, frozen),
         )
-    return Finding("gradients", "pass", f"All {len(parameters)} parameter tensors receive a gradient.")
+    return passed("gradients", "All {count} parameter tensors receive a gradient.", count=len(parameters))
 
 
 def _lost(model: nn.Module, lost: set[int], used: set[str]) -> Finding:
     """No gradient at all: a layer that is not called, or a graph that was cut behind it."""
     owners = {
-        name for name, layer in model.named_modules() for own in layer.parameters(recurse=False) if id(own) in lost
+        name for name, layer in observable_layers(model) for own in layer.parameters(recurse=False) if id(own) in lost
     }
     if idle := sorted(owners - used):
-        return Finding(
+        return failed(
             "gradients",
-            "fail",
-            f"forward() never calls {', '.join(idle[:4])}, so {'it' if len(idle) == 1 else 'they'} cannot learn: use "
-            "what you made in __init__, or leave it out.",
+            "forward() never calls {layers}, so {they} cannot learn: use what you made in __init__, or leave it out.",
+            layers=", ".join(idle[:4]),
+            they="it" if len(idle) == 1 else "they",
         )
-    return Finding(
+    return failed(
         "gradients",
-        "fail",
-        f"No gradient reaches {names_of(model, lost)}, although they are used: the graph was cut after them. Look for "
-        "detach(), .data or torch.no_grad() in forward.",
+        "No gradient reaches {names}, although they are used: the graph was cut after them. Look for detach(), .data "
+        "or torch.no_grad() in forward.",
+        names=names_of(model, lost),
     )

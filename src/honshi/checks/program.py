@@ -13,8 +13,9 @@ from typing import Any
 
 from torch import nn
 
-from honshi.checks.shapes import place_of
+from honshi.checks.raised import first_line, in_words, place_of
 from honshi.errors import HonshiError, ModelError, RequestError
+from honshi.messages import Message
 
 
 def load_object(reference: str) -> Any:
@@ -26,14 +27,16 @@ def load_object(reference: str) -> Any:
     """
     file, separator, name = reference.rpartition(":")
     if not separator or not file or not name:
-        raise RequestError(f"{reference!r} does not say which file and what in it: write file.py:NAME.")
+        raise RequestError(
+            "{reference!r} does not say which file and what in it: write file.py:NAME.", reference=reference
+        )
     path = Path(file)
     if not path.is_file():
-        raise RequestError(f"There is no file {file}.")
+        raise RequestError("There is no file {file}.", file=file)
     # Under a name of its own, so that a file called torch.py is not taken for torch.
     spec = importlib.util.spec_from_file_location(f"honshi_checked_{path.stem}", path)
     if spec is None or spec.loader is None:
-        raise RequestError(f"{file} is not a Python file.")
+        raise RequestError("{file} is not a Python file.", file=file)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     with talking_to_stderr(), _importing_beside(path):
@@ -41,13 +44,21 @@ def load_object(reference: str) -> Any:
             spec.loader.exec_module(module)
         except (Exception, SystemExit) as error:
             raise HonshiError(
-                f"{file} cannot be imported{place_of(error)}: {type(error).__name__}: {error}. What is to run only as "
-                "a script belongs under if __name__ == '__main__':."
+                "{file} cannot be imported{place}: {error}. What is to run only as a script belongs under if __name__ "
+                "== '__main__':.",
+                file=file,
+                place=place_of(error),
+                error=first_line(error),
             ) from error
     if not hasattr(module, name):
         known = [known for known in vars(module) if not known.startswith("_")]
         close = difflib.get_close_matches(name, known, n=1)
-        raise RequestError(f"{file} has nothing called {name!r}." + (f" Did you mean {close[0]!r}?" if close else ""))
+        raise RequestError(
+            "{file} has nothing called {name!r}.{meant}",
+            file=file,
+            name=name,
+            meant=Message(" Did you mean {close!r}?", close=close[0]) if close else "",
+        )
     return getattr(module, name)
 
 
@@ -63,14 +74,17 @@ def make(thing: Any, reference: str) -> Any:
     needed = _needed(thing)
     if needed:
         raise RequestError(
-            f"{reference} needs arguments ({', '.join(needed)}), and nobody says which: give them defaults, or add a "
-            f"function without arguments that returns it: def make(): return {reference.rpartition(':')[2]}(…)."
+            "{reference} needs arguments ({needed}), and nobody says which: give them defaults, or add a function "
+            "without arguments that returns it: def make(): return {name}(…).",
+            reference=reference,
+            needed=", ".join(needed),
+            name=reference.rpartition(":")[2],
         )
     with talking_to_stderr():
         try:
             return thing()
         except Exception as error:
-            raise ModelError(f"{reference}() raised{place_of(error)} {type(error).__name__}: {error}.") from error
+            raise ModelError("{reference}() raised{error}", reference=reference, error=in_words(error)) from error
 
 
 def _needed(thing: Any) -> list[str]:

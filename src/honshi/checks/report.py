@@ -36,4 +36,5 @@ class Report:
         return "\n".join(f"{finding.level}  {finding.check}: {finding.sentence}" for finding in self.findings)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"passed": self.passed, **asdict(self)}
+        findings = [finding.to_dict() for finding in self.findings]
+        return {"passed": self.passed, **asdict(self), "findings": findings}
