@@ -9,6 +9,7 @@ from functools import cache
 
 import torch
 from torch import nn
+from torch.nn.modules.module import _has_any_global_hook
 
 from honshi.errors import RequestError
 
@@ -48,10 +49,16 @@ def device_of(model: nn.Module) -> torch.device:
     return parameter.device if parameter is not None else torch.device("cpu")
 
 
-def has_hooks(module: nn.Module) -> bool:
-    """Whether a hook wants to see what passes through this module, forward or backward."""
-    return bool(
-        module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
+def is_as_made(module: nn.Module) -> bool:
+    """Whether a call of this module is what its class says: nobody has given it a forward of its own, and no hook, its
+    own or one of all modules, wants to see what passes through it, forward or backward."""
+    return not (
+        "forward" in vars(module)
+        or module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
+        or _has_any_global_hook()
     )
 
 

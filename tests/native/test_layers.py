@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 import pytest
@@ -8,7 +10,7 @@ from torch import nn
 
 import honshi
 from honshi.models import CNN
-from honshi.native.layers import compiled_layers
+from honshi.native.layers import PoolingStage, compiled_layers
 
 
 def model() -> CNN:
@@ -85,20 +87,61 @@ def test_inside_once_more_changes_nothing() -> None:
         assert "_ConvPoolBackward" in names_of_gradients(cnn)
 
 
+def test_the_layers_behind_the_pooling_are_computed_as_ever() -> None:
+    stage = PoolingStage(
+        nn.Conv2d(1, 8, 3, padding=1, bias=False), nn.MaxPool2d(2), nn.BatchNorm2d(8), nn.ReLU()
+    ).eval()
+    images = torch.randn(2, 1, 6, 6)
+    expected = stage(images)
+
+    with compiled_layers(stage):
+        found = stage(images)
+
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("layers", [[], [nn.ReLU()], [nn.ReLU(), nn.Flatten(), nn.Softmax(1)]])
+def test_a_stage_of_other_layers_computes_them(layers: list[nn.Module]) -> None:
+    stage = PoolingStage(*layers)
+    images = torch.randn(2, 1, 6, 6)
+
+    with compiled_layers(stage):
+        assert torch.equal(stage(images), nn.Sequential(*layers)(images))
+
+
 @pytest.mark.parametrize("layer", [0, 1], ids=["convolution", "pooling"])
-def test_a_forward_that_somebody_has_given_a_layer_stays(layer: int) -> None:
-    stage = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1, bias=False), nn.MaxPool2d(2))
-    given = type(stage[layer]).forward
+def test_a_forward_that_somebody_has_given_a_layer_is_called(layer: int) -> None:
+    stage = PoolingStage(nn.Conv2d(1, 8, 3, padding=1, bias=False), nn.MaxPool2d(2))
+    given = stage[layer].forward
     called = []
 
     def own(features: torch.Tensor) -> torch.Tensor:
         called.append(features.shape)
-        return given(stage[layer], features)  # type: ignore[no-any-return]
+        return given(features)  # type: ignore[no-any-return]
 
     stage[layer].forward = own
 
     with compiled_layers(stage):
         stage(torch.randn(2, 1, 6, 6))
-        assert stage[layer].forward is own
-    assert stage[layer].forward is own
     assert len(called) == 1
+
+
+def test_each_thread_says_for_itself_what_is_compiled() -> None:
+    cnn = model()
+    with compiled_layers(cnn), ThreadPoolExecutor(1) as other:
+        names = other.submit(names_of_gradients, cnn).result()
+
+    assert "_ConvPoolBackward" not in names
+
+
+def test_torchscript_and_torch_compile_look_through_the_layers() -> None:
+    cnn, images = model().eval(), torch.randn(2, 1, 12, 12)
+    expected = cnn(images)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # TorchScript is on its way out
+        scripted = torch.jit.script(cnn)
+
+    torch.testing.assert_close(scripted(images), expected)
+    with compiled_layers(cnn):
+        whole = torch.compile(cnn, backend="eager", fullgraph=True)
+        torch.testing.assert_close(whole(images), expected)

@@ -25,7 +25,7 @@ def weight_of(*shape: int, seed: int = 0, layout: torch.memory_format = torch.co
     return weight
 
 
-def taken(weight: nn.Parameter) -> bool:
+def is_supported(weight: nn.Parameter) -> bool:
     return steps().supports(weight, torch.zeros_like(weight))
 
 
@@ -55,7 +55,7 @@ def trained(weights: list[nn.Parameter], *, compiled: bool) -> list[Tensor]:
 @given(rows=st.integers(1, 40), columns=st.integers(1, 40), seed=st.integers(0, 1000))
 def test_it_is_the_step_of_torchs_operations_for_any_matrix(rows: int, columns: int, seed: int) -> None:
     weights = [weight_of(rows, columns, seed=seed)]
-    assert taken(weights[0])
+    assert is_supported(weights[0])
 
     ours, theirs = trained(weights, compiled=True), trained(weights, compiled=False)
 
@@ -71,7 +71,7 @@ def test_it_is_the_step_of_filters_however_they_lie_in_memory() -> None:
         weight_of(300, LARGEST),
         weight_of(16, 8, 3, 3),
     ]
-    assert all(map(taken, weights))
+    assert all(map(is_supported, weights))
 
     ours, theirs = trained(weights, compiled=True), trained(weights, compiled=False)
 
@@ -149,15 +149,48 @@ def test_what_it_does_not_know_torch_computes(weight: nn.Parameter) -> None:
     if weight.grad is None:
         weight.grad = torch.ones_like(weight)
 
-    assert not taken(weight)
+    assert not is_supported(weight)
     Muon([weight], []).step()
 
 
 def test_both_kinds_are_stepped_by_one_optimizer() -> None:
     weights = [weight_of(4, 5), gradient_that_lies_otherwise(), weight_of(6, 7)]
-    assert [taken(weight) for weight in weights] == [True, False, True]
+    assert [is_supported(weight) for weight in weights] == [True, False, True]
 
     ours, theirs = trained(weights, compiled=True), trained(weights, compiled=False)
 
     for mine, expected in zip(ours, theirs, strict=True):
         torch.testing.assert_close(mine, expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (2, 5), (20,)])
+def test_a_momentum_of_another_shape_is_not_taken_for_its_own(shape: tuple[int, ...]) -> None:
+    weight = weight_of(4, 5)
+    momentum = torch.zeros(shape)
+
+    assert not steps().supports(weight, momentum)
+    with pytest.raises(ValueError, match=r"shape \(4, 5\)"):
+        steps().step([(weight, momentum)], {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.0})
+
+
+def test_a_weight_without_a_gradient_is_not_stepped() -> None:
+    weight = nn.Parameter(torch.zeros(4, 5))
+
+    assert not steps().supports(weight, torch.zeros(4, 5))
+    with pytest.raises(ValueError, match="gradient"):
+        steps().step([(weight, torch.zeros(4, 5))], {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.0})
+
+
+def test_weights_in_the_same_memory_are_stepped_one_after_the_other() -> None:
+    found = []
+    for compiled in (True, False):
+        whole = weight_of(8, 5)
+        first, second = nn.Parameter(whole.detach()[:5]), nn.Parameter(whole.detach()[3:])
+        first.grad, second.grad = weight_of(5, 5, seed=1).detach(), weight_of(5, 5, seed=2).detach()
+        with pytest.MonkeyPatch.context() as patch:
+            if not compiled:
+                patch.setattr("honshi.optimizers.muon.compiled_steps", lambda coefficients: None)
+            Muon([first, second], []).step()
+        found.append(whole.detach())
+
+    assert torch.equal(*found)

@@ -130,6 +130,19 @@ def test_what_it_takes(first: SharedSum, tensor: torch.Tensor, taken: bool) -> N
     assert first.supports(tensor) is taken
 
 
+def test_what_it_does_not_support_it_does_not_add_up(first: SharedSum) -> None:
+    with pytest.raises(ValueError, match="in order on the CPU"):
+        first.add_up(torch.zeros(4, 4).t())
+
+
+def test_once_given_back_the_memory_is_not_touched() -> None:
+    shared = SharedSum(0, 1)
+    shared.close()
+
+    with pytest.raises(ValueError, match="given back"):
+        shared.add_up(torch.zeros(3))
+
+
 def test_another_file_is_not_taken_for_it(tmp_path: Path) -> None:
     (tmp_path / "other").write_bytes(b"short")
 

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
+from honshi.native.layers import PoolingStage
+
 
 class CNN(nn.Module):
     """Stages of 3x3 convolution, pooling, batch norm and ReLU; then the mean over the image.
@@ -79,7 +81,7 @@ class CNN(nn.Module):
 
 
 def _pooled(channels: int, width: int) -> nn.Sequential:
-    return nn.Sequential(
+    return PoolingStage(
         nn.Conv2d(channels, width, 3, padding=1, bias=False),
         nn.MaxPool2d(2, ceil_mode=True),
         nn.BatchNorm2d(width),

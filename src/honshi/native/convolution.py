@@ -13,61 +13,55 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from honshi.native.kernels import LANES, Kernels, kernels
-from honshi.native.max_pool import is_traced, is_two_by_two, keeps_edges
-from honshi.runtime import has_hooks
+from honshi.native.kernels import Kernels, kernels
+from honshi.native.max_pool import is_two_by_two, keeps_edges, max_pool
+from honshi.native.tensors import is_watched
+from honshi.runtime import is_as_made
 
 
-def starts_with_conv_pool(stage: nn.Sequential) -> bool:
-    """Whether it begins with a 3 x 3 convolution of one channel without a bias, with a line of zeros around the
-    picture, and with 2 x 2 max pooling."""
-    if type(stage) is not nn.Sequential or len(stage) < 2:
-        return False
-    convolution, pool = stage[0], stage[1]
+def conv_pool(convolution: nn.Module, pool: nn.Module, images: Tensor) -> Tensor:
+    """What a convolution makes of images, and max pooling of that: (b, 1, h, w) to (b, c, h/2, w/2).
+
+    Where it is compiled it gives the images no gradient, and its gradient has no gradient. Other layers are called
+    one after the other.
+    """
+    found = None if is_watched(images) or not images.is_cpu else kernels()
+    dtype = _dtype_of_features()
+    if (
+        found is None
+        or not isinstance(convolution, nn.Conv2d)
+        or not isinstance(pool, nn.MaxPool2d)
+        or not are_known(convolution, pool)
+        or not found.supports_pictures(images, convolution.weight)
+        or not keeps_edges(pool, images)
+        or dtype not in (torch.float32, torch.bfloat16)
+        or images.requires_grad
+    ):
+        return max_pool(pool, convolution(images))
+    weight = convolution.weight
+    if torch.is_grad_enabled() and weight.requires_grad:
+        features: Tensor = _ConvPool.apply(images.contiguous(), weight, dtype, found)  # type: ignore[no-untyped-call]
+    else:
+        features, _ = found.conv_pool(images.contiguous(), weight, dtype, places=False)
+    return features
+
+
+def are_known(convolution: nn.Conv2d, pool: nn.MaxPool2d) -> bool:
+    """Whether these are a 3 x 3 convolution without a bias, with a line of zeros around the picture, and 2 x 2 pooling;
+    and whether nobody wants to see what passes through them."""
     return (
         type(convolution) is nn.Conv2d
-        and convolution.in_channels == 1
-        and convolution.out_channels % LANES == 0
+        and convolution.groups == 1
         and convolution.kernel_size == (3, 3)
         and convolution.stride == (1, 1)
         and convolution.padding in ((1, 1), "same")
         and convolution.padding_mode == "zeros"
         and convolution.dilation == (1, 1)
         and convolution.bias is None
-        and isinstance(pool, nn.MaxPool2d)
         and is_two_by_two(pool)
-        and not any("forward" in vars(layer) for layer in (convolution, pool))
+        and is_as_made(convolution)
+        and is_as_made(pool)
     )
-
-
-def run_stage(stage: nn.Sequential, images: Tensor) -> Tensor:
-    """What a stage that `starts_with_conv_pool` makes of images: (b, 1, h, w) to what its last layer gives.
-
-    Where it is compiled it gives the images no gradient, and its gradient has no gradient.
-    """
-    convolution, pool, *others = stage
-    features = _conv_pool(convolution, pool, images)  # type: ignore[arg-type]
-    for layer in others:
-        features = layer(features)
-    return features
-
-
-def _conv_pool(convolution: nn.Conv2d, pool: nn.MaxPool2d, images: Tensor) -> Tensor:
-    watched = images.requires_grad or is_traced(images) or has_hooks(convolution) or has_hooks(pool)
-    found = None if watched else kernels()
-    weight, dtype = convolution.weight, _dtype_of_features()
-    if (
-        found is None
-        or not found.supports_pictures(images, weight)
-        or not keeps_edges(pool, images)
-        or dtype not in (torch.float32, torch.bfloat16)
-    ):
-        features: Tensor = pool(convolution(images))
-    elif torch.is_grad_enabled() and weight.requires_grad:
-        features = _ConvPool.apply(images.contiguous(), weight, dtype, found)  # type: ignore[no-untyped-call]
-    else:
-        features, _ = found.conv_pool(images.contiguous(), weight, dtype, places=False)
-    return features
 
 
 def _dtype_of_features() -> torch.dtype:

@@ -17,7 +17,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { LANES = 8, POOL_ROWS = 8 };
+enum { LANES = 8, POOL_ROWS = 8, WIDEST = 1024, SUMS = 512 };
 #define INLINE static inline __attribute__((always_inline))
 
 typedef int32_t bits __attribute__((vector_size(4 * LANES)));
@@ -177,7 +177,8 @@ void max_pool_gradient(const void *at_out, void *at_in, uint8_t *which, int64_t 
 
 /* ---- Convolution of a picture, and max pooling of what comes out. ----
 
-   A picture has one channel, float32 (h, w); the filters are 3 x 3, (9, c), and see zeros beyond the edge. */
+   A picture has one channel, float32 (h, w), of at most WIDEST columns: its lines lie on the stack. The filters are
+   3 x 3, (9, c), and see zeros beyond the edge. */
 
 /* The four lines of a picture that the windows of an output row see, y - 1 to y + 2, each with a zero before and two
    behind it. */
@@ -195,7 +196,7 @@ INLINE void lines_around(const Job *job, int64_t image, int64_t y, float *lines)
 INLINE void conv_pool_rows(Job *job, int bfloat16) {
     int64_t h = job->height, w = job->width, c = job->channels, out_h = (h + 1) / 2, out_w = (w + 1) / 2, first, last;
     int64_t line = w + 3;
-    float lines[4 * line];
+    float lines[4 * (WIDEST + 3)];
     while (next_block(job, &first, &last))
         for (int64_t row = first; row < last; row++) {
             int64_t y = 2 * (row % out_h);
@@ -231,7 +232,7 @@ INLINE void conv_pool_rows(Job *job, int bfloat16) {
 INLINE void conv_pool_gradient_rows(Job *job, int bfloat16) {
     int64_t h = job->height, w = job->width, c = job->channels, out_h = (h + 1) / 2, out_w = (w + 1) / 2, first, last;
     int64_t line = w + 3;
-    float lines[4 * line];
+    float lines[4 * (WIDEST + 3)];
     while (next_block(job, &first, &last))
         for (int64_t image = first; image < last; image++) {
             float *partial = job->partial + image * 9 * c;
@@ -263,33 +264,38 @@ static void conv_pool_gradient_work(void *job) {
     ((Job *)job)->bfloat16 ? conv_pool_gradient_rows(job, 1) : conv_pool_gradient_rows(job, 0);
 }
 
-/* pictures (n, h, w) by filters (c, 9) to out (n, ceil(h / 2), ceil(w / 2), c) and which, as of max_pool; which may
-   be NULL. */
-void conv_pool(const float *pictures, const float *filters, void *out, uint8_t *which, int64_t images, int64_t height,
-               int64_t width, int64_t channels, int bfloat16, Parallel parallel, int threads) {
-    float factors[9 * channels];
-    for (int64_t i = 0; i < 9 * channels; i++)
-        factors[i % 9 * channels + i / 9] = filters[i];
-    Job job = {.in = (const char *)pictures, .out = out, .which = which, .factors = factors, .height = height,
+/* pictures (n, h, w) by filters (9, c) to out (n, ceil(h / 2), ceil(w / 2), c) and which, as of max_pool; which may
+   be NULL. 0 where the pictures are too wide. */
+int conv_pool(const float *pictures, const float *filters, void *out, uint8_t *which, int64_t images, int64_t height,
+              int64_t width, int64_t channels, int bfloat16, Parallel parallel, int threads) {
+    if (width > WIDEST)
+        return 0;
+    Job job = {.in = (const char *)pictures, .out = out, .which = which, .factors = filters, .height = height,
                .width = width, .channels = channels, .rows = images * ((height + 1) / 2), .block = POOL_ROWS,
                .bfloat16 = bfloat16};
     run(conv_pool_work, &job, parallel, threads);
+    return 1;
 }
 
-/* Of the gradient at out that at filters (c, 9); partial holds 9 c floats an image. */
-void conv_pool_gradient(const void *at_out, const float *pictures, uint8_t *which, float *partial, float *at_filters,
-                        int64_t images, int64_t height, int64_t width, int64_t channels, int bfloat16, Parallel parallel,
-                        int threads) {
+/* Of the gradient at out that at filters (9, c); partial holds 9 c floats an image. 0 as of conv_pool. */
+int conv_pool_gradient(const void *at_out, const float *pictures, uint8_t *which, float *partial, float *at_filters,
+                       int64_t images, int64_t height, int64_t width, int64_t channels, int bfloat16, Parallel parallel,
+                       int threads) {
+    if (width > WIDEST)
+        return 0;
     Job job = {.in = (const char *)pictures, .in2 = at_out, .which = which, .partial = partial, .height = height,
                .width = width, .channels = channels, .rows = images, .block = 1, .bfloat16 = bfloat16};
     run(conv_pool_gradient_work, &job, parallel, threads);
-    double sums[9 * channels];
-    memset(sums, 0, sizeof sums);
-    for (int64_t image = 0; image < images; image++)
-        for (int64_t i = 0; i < 9 * channels; i++)
-            sums[i] += partial[image * 9 * channels + i];
-    for (int64_t i = 0; i < 9 * channels; i++)
-        at_filters[i] = sums[i % 9 * channels + i / 9];
+    for (int64_t from = 0, all = 9 * channels; from < all; from += SUMS) {
+        int64_t count = all - from < SUMS ? all - from : SUMS;
+        double sums[SUMS] = {0};
+        for (int64_t image = 0; image < images; image++)
+            for (int64_t i = 0; i < count; i++)
+                sums[i] += partial[image * all + from + i];
+        for (int64_t i = 0; i < count; i++)
+            at_filters[from + i] = sums[i];
+    }
+    return 1;
 }
 
 /* ---- Batch norm: a row is one pixel, of c channels. ---- */

@@ -11,16 +11,18 @@ from importlib import resources
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import increment_version
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from honshi.native.library import Signature, float64, int32, int64, load, parallel, pointer
+from honshi.native.tensors import address, disjoint, is_plain
 
 # Channels are computed in vectors of so many.
 LANES = 8
 # Numbers that are worth a second thread.
 GRAIN = 1 << 15
-# Pixels of a line: four of these lie on a thread's stack.
-WIDEST = 1 << 12
+# Pixels of a line, as in the C code: four of these lie on a thread's stack.
+WIDEST = 1 << 10
 
 
 class Kernels:
@@ -40,9 +42,10 @@ class Kernels:
         side by side. And whether the threads are there that torch would use."""
         layout = torch.channels_last if features.dim() == 4 else torch.contiguous_format
         return (
-            features.device.type == "cpu"
+            is_plain(features)
             and features.dtype in (torch.float32, torch.bfloat16)
             and features.dim() in (2, 4)
+            and 0 not in features.shape[1:]
             and features.shape[1] % LANES == 0
             and features.is_contiguous(memory_format=layout)
             and self._has_threads()
@@ -52,15 +55,31 @@ class Kernels:
         """The same of pictures of one channel, and of 3 x 3 filters (c, 1, 3, 3): float32."""
         return (
             all(
-                tensor.device.type == "cpu" and tensor.dtype == torch.float32 and tensor.dim() == 4
-                for tensor in (images, filters)
+                is_plain(tensor) and tensor.dtype == torch.float32 and tensor.dim() == 4 for tensor in (images, filters)
             )
             and images.shape[1] == 1
-            and images.shape[3] <= WIDEST
+            and images.shape[2] > 0
+            and 0 < images.shape[3] <= WIDEST
             and filters.shape[1:] == (1, 3, 3)
+            and filters.shape[0] > 0
             and filters.shape[0] % LANES == 0
-            and filters.is_contiguous()
             and self._has_threads()
+        )
+
+    def supports_norm(self, norm: _BatchNorm, channels: int) -> bool:
+        """The same of a batch norm's weights and running moments, float32 (c,), where it has them."""
+        tensors = [norm.weight, norm.bias, norm.running_mean, norm.running_var]
+        there = [tensor for tensor in tensors if tensor is not None]
+        return (
+            (norm.running_mean is None) is (norm.running_var is None)
+            and all(
+                is_plain(tensor)
+                and tensor.dtype == torch.float32
+                and tensor.shape == (channels,)
+                and tensor.is_contiguous()
+                for tensor in there
+            )
+            and disjoint(there)
         )
 
     def _has_threads(self) -> bool:
@@ -69,23 +88,30 @@ class Kernels:
     def max_pool(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """The largest of each 2 x 2 pixels, (b, c, ⌈h/2⌉, ⌈w/2⌉), and its place in the window, uint8 (as many,)."""
         b, c, h, w = inputs.shape
-        size = (b, c, -(-h // 2), -(-w // 2))
-        outputs = torch.empty(size, dtype=inputs.dtype, device="cpu", memory_format=torch.channels_last)
+        outputs = _empty_features(b, c, -(-h // 2), -(-w // 2), dtype=inputs.dtype)
         places = _empty(outputs.numel(), dtype=torch.uint8)
         self.code.max_pool(
-            inputs.data_ptr(), outputs.data_ptr(), places.data_ptr(), b, h, w, c, *self._dtype_and_threads(inputs)
+            address(inputs, *_kind(inputs), torch.channels_last),
+            outputs.data_ptr(),
+            places.data_ptr(),
+            b,
+            h,
+            w,
+            c,
+            *self._dtype_and_threads(inputs),
         )
         return outputs, places
 
     def max_pool_gradient(self, gradient: Tensor, places: Tensor, shape: torch.Size) -> Tensor:
         """Of the gradient at the outputs that at the inputs, which have a shape (b, c, h, w)."""
         b, c, h, w = shape
+        size = (b, c, -(-h // 2), -(-w // 2))
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        to_inputs = torch.empty(shape, dtype=gradient.dtype, device="cpu", memory_format=torch.channels_last)
+        to_inputs = _empty_features(*shape, dtype=gradient.dtype)
         self.code.max_pool_gradient(
-            gradient.data_ptr(),
+            address(gradient, _kind(gradient)[0], size, torch.channels_last),
             to_inputs.data_ptr(),
-            places.data_ptr(),
+            address(places, torch.uint8, (gradient.numel(),)),
             b,
             h,
             w,
@@ -100,40 +126,43 @@ class Kernels:
         """Of pictures (b, 1, h, w), with a line of zeros around them, the convolution by filters (c, 1, 3, 3); of that
         what `max_pool` gives, in float32 or bfloat16. The places only if they are wanted."""
         (b, _, h, w), c = images.shape, len(filters)
-        size = (b, c, -(-h // 2), -(-w // 2))
-        outputs = torch.empty(size, dtype=dtype, device="cpu", memory_format=torch.channels_last)
+        outputs = _empty_features(b, c, -(-h // 2), -(-w // 2), dtype=dtype)
         which = _empty(outputs.numel(), dtype=torch.uint8) if places else None
-        self.code.conv_pool(
-            images.data_ptr(),
-            filters.data_ptr(),
+        by_tap = filters.reshape(c, -1).t().contiguous()
+        fits = self.code.conv_pool(
+            address(images, torch.float32, (b, 1, h, w)),
+            address(by_tap, torch.float32, (9, c)),
             outputs.data_ptr(),
-            _address(which),
+            None if which is None else which.data_ptr(),
             b,
             h,
             w,
             c,
             *self._dtype_and_threads(outputs),
         )
+        _check_width(fits, w)
         return outputs, which
 
     def conv_pool_gradient(self, gradient: Tensor, images: Tensor, filters: Tensor, places: Tensor) -> Tensor:
         """Of the gradient at the outputs that at the filters."""
         (b, _, h, w), c = images.shape, len(filters)
+        size = (b, c, -(-h // 2), -(-w // 2))
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        partial, to_filters = _empty(b, 9, c), torch.empty_like(filters)
-        self.code.conv_pool_gradient(
-            gradient.data_ptr(),
-            images.data_ptr(),
-            places.data_ptr(),
+        partial, by_tap = _empty(b, 9, c), _empty(9, c)
+        fits = self.code.conv_pool_gradient(
+            address(gradient, _kind(gradient)[0], size, torch.channels_last),
+            address(images, torch.float32, (b, 1, h, w)),
+            address(places, torch.uint8, (gradient.numel(),)),
             partial.data_ptr(),
-            to_filters.data_ptr(),
+            by_tap.data_ptr(),
             b,
             h,
             w,
             c,
             *self._dtype_and_threads(gradient),
         )
-        return to_filters
+        _check_width(fits, w)
+        return torch.empty_like(filters).copy_(by_tap.t().view(c, 1, 3, 3))
 
     def sums(self, inputs: Tensor) -> Tensor:
         """Of each channel the sum and the sum of squares, and of how many numbers, float64 (2 c + 1,)."""
@@ -141,7 +170,12 @@ class Kernels:
         partial = self._partial(rows, channels)
         sums = _empty(2 * channels + 1, dtype=torch.float64)
         self.code.norm_sums(
-            inputs.data_ptr(), rows, channels, partial.data_ptr(), sums.data_ptr(), *self._dtype_and_threads(inputs)
+            _address_of_features(inputs),
+            rows,
+            channels,
+            partial.data_ptr(),
+            sums.data_ptr(),
+            *self._dtype_and_threads(inputs),
         )
         return sums
 
@@ -152,18 +186,19 @@ class Kernels:
         """
         channels = len(sums) // 2
         moments, factors = _empty(2, channels, dtype=torch.float64), _empty(2, channels)
+        running = [norm.running_mean, norm.running_var] if momentum else [None, None]
         self.code.norm_moments(
-            sums.data_ptr(),
+            address(sums, torch.float64, (2 * channels + 1,)),
             channels,
             norm.eps,
-            _address(norm.weight),
-            _address(norm.bias),
+            _address(norm.weight, channels),
+            _address(norm.bias, channels),
             momentum or 0.0,
-            _address(norm.running_mean if momentum else None),
-            _address(norm.running_var if momentum else None),
+            *(_address(tensor, channels) for tensor in running),
             moments.data_ptr(),
             factors.data_ptr(),
         )
+        increment_version([tensor for tensor in running if tensor is not None])
         return moments, factors
 
     def gradient_sums(self, gradient: Tensor, inputs: Tensor, moments: Tensor) -> tuple[Tensor, Tensor]:
@@ -173,9 +208,9 @@ class Kernels:
         partial = self._partial(rows, channels)
         sums, to_weights = _empty(2, channels, dtype=torch.float64), _empty(2, channels)
         self.code.norm_gradient_sums(
-            gradient.data_ptr(),
-            inputs.data_ptr(),
-            moments.data_ptr(),
+            _address_of_features(gradient, like=inputs),
+            _address_of_features(inputs),
+            address(moments, torch.float64, (2, channels)),
             rows,
             channels,
             partial.data_ptr(),
@@ -190,7 +225,12 @@ class Kernels:
         channels = moments.shape[1]
         factors = _empty(3, channels)
         self.code.norm_gradient_factors(
-            sums.data_ptr(), moments.data_ptr(), channels, count, _address(norm.weight), factors.data_ptr()
+            address(sums, torch.float64, (2, channels)),
+            address(moments, torch.float64, (2, channels)),
+            channels,
+            count,
+            _address(norm.weight, channels),
+            factors.data_ptr(),
         )
         return factors
 
@@ -199,10 +239,10 @@ class Kernels:
         rows, channels = _rows(inputs)
         outputs = torch.empty_like(inputs)
         self.code.norm_scale(
-            inputs.data_ptr(),
-            None if other is None else other.data_ptr(),
+            _address_of_features(inputs),
+            None if other is None else _address_of_features(other, like=inputs),
             outputs.data_ptr(),
-            factors.data_ptr(),
+            address(factors, torch.float32, (2 if other is None else 3, channels)),
             rows,
             channels,
             *self._dtype_and_threads(inputs),
@@ -221,18 +261,18 @@ class Kernels:
 @cache
 def kernels() -> Kernels | None:
     """The compiled functions; None where they cannot be compiled."""
-    how = [int32, pointer, int32]
+    dtype_and_threads = [int32, pointer, int32]
     signatures: dict[str, Signature] = {
-        "max_pool": (None, [*[pointer] * 3, *[int64] * 4, *how]),
-        "max_pool_gradient": (None, [*[pointer] * 3, *[int64] * 4, *how]),
-        "conv_pool": (None, [*[pointer] * 4, *[int64] * 4, *how]),
-        "conv_pool_gradient": (None, [*[pointer] * 5, *[int64] * 4, *how]),
+        "max_pool": (None, [*[pointer] * 3, *[int64] * 4, *dtype_and_threads]),
+        "max_pool_gradient": (None, [*[pointer] * 3, *[int64] * 4, *dtype_and_threads]),
+        "conv_pool": (int32, [*[pointer] * 4, *[int64] * 4, *dtype_and_threads]),
+        "conv_pool_gradient": (int32, [*[pointer] * 5, *[int64] * 4, *dtype_and_threads]),
         "norm_partial_size": (int64, [int64, int64]),
-        "norm_sums": (None, [pointer, int64, int64, pointer, pointer, *how]),
+        "norm_sums": (None, [pointer, int64, int64, pointer, pointer, *dtype_and_threads]),
         "norm_moments": (None, [pointer, int64, float64, pointer, pointer, float64, *[pointer] * 4]),
-        "norm_gradient_sums": (None, [*[pointer] * 3, int64, int64, *[pointer] * 3, *how]),
+        "norm_gradient_sums": (None, [*[pointer] * 3, int64, int64, *[pointer] * 3, *dtype_and_threads]),
         "norm_gradient_factors": (None, [pointer, pointer, int64, float64, pointer, pointer]),
-        "norm_scale": (None, [*[pointer] * 4, int64, int64, *how]),
+        "norm_scale": (None, [*[pointer] * 4, int64, int64, *dtype_and_threads]),
     }
     code = load(resources.files(__package__) / "kernels.c", signatures)
     if code is None:
@@ -245,8 +285,36 @@ def _empty(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
     return torch.empty(shape, dtype=dtype, device="cpu")
 
 
-def _address(tensor: Tensor | None) -> int | None:
-    return None if tensor is None else tensor.data_ptr()
+def _empty_features(*shape: int, dtype: torch.dtype) -> Tensor:
+    return torch.empty(shape, dtype=dtype, device="cpu", memory_format=torch.channels_last)
+
+
+def _address(tensor: Tensor | None, channels: int) -> int | None:
+    return None if tensor is None else address(tensor, torch.float32, (channels,))
+
+
+def _address_of_features(features: Tensor, *, like: Tensor | None = None) -> int:
+    """Of features, or of such as lie in memory like others."""
+    layout = torch.channels_last if features.dim() == 4 else torch.contiguous_format
+    return address(features, *_kind(features if like is None else like), layout)
+
+
+def _kind(features: Tensor) -> tuple[torch.dtype, torch.Size]:
+    """Type and shape of features, if the C code knows such.
+
+    Raises:
+        ValueError: it does not.
+    """
+    if features.dtype not in (torch.float32, torch.bfloat16) or features.shape[1] % LANES:
+        raise ValueError(
+            f"needs float32 or bfloat16 in channels by {LANES}, not {features.dtype} of shape {tuple(features.shape)}"
+        )
+    return features.dtype, features.shape
+
+
+def _check_width(fits: bool, width: int) -> None:
+    if not fits:
+        raise ValueError(f"needs pictures of at most {WIDEST} columns, not {width}")
 
 
 def _rows(features: Tensor) -> tuple[int, int]:

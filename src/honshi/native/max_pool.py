@@ -5,16 +5,18 @@ Shapes: (b, c, h, w) features.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from honshi.native.kernels import Kernels, kernels
+from honshi.native.tensors import is_watched
+from honshi.runtime import is_as_made
 
 
-def is_two_by_two(pool: nn.MaxPool2d) -> bool:
+def is_two_by_two(pool: nn.Module) -> TypeGuard[nn.MaxPool2d]:
     """Whether it takes windows of 2 x 2 side by side, at odd edges what is left of them."""
 
     def both(value: Any, number: int) -> bool:
@@ -35,22 +37,23 @@ def keeps_edges(pool: nn.MaxPool2d, inputs: Tensor) -> bool:
     return pool.ceil_mode or not (inputs.shape[-2] % 2 or inputs.shape[-1] % 2)
 
 
-def is_traced(inputs: Tensor) -> bool:
-    """Whether torch.compile or torch.func looks through what is computed: neither sees what happens in C."""
-    return torch.compiler.is_compiling() or torch._C._functorch.is_functorch_wrapped_tensor(inputs)
-
-
-def max_pool(pool: nn.MaxPool2d, inputs: Tensor) -> Tensor:
-    """What `torch.nn.MaxPool2d` does where it `is_two_by_two`, (b, c, h, w) to (b, c, h/2, w/2).
+def max_pool(pool: nn.Module, inputs: Tensor) -> Tensor:
+    """What a pooling layer does; compiled where it `is_two_by_two`, (b, c, h, w) to (b, c, h/2, w/2).
 
     Where it is compiled its gradient has no gradient.
     """
-    if inputs.is_cpu and inputs.dim() == 4 and keeps_edges(pool, inputs) and not is_traced(inputs):
-        found = kernels()
+    if (
+        not is_watched(inputs)
+        and is_two_by_two(pool)
+        and is_as_made(pool)
+        and inputs.dim() == 4
+        and keeps_edges(pool, inputs)
+    ):
+        found = kernels() if inputs.is_cpu else None
         if found is not None and found.supports(inputs):
             outputs: Tensor = _MaxPool.apply(inputs, found)  # type: ignore[no-untyped-call]
             return outputs
-    return nn.MaxPool2d.forward(pool, inputs)  # type: ignore[no-any-return]
+    return pool(inputs)  # type: ignore[no-any-return]
 
 
 class _MaxPool(torch.autograd.Function):

@@ -46,13 +46,15 @@
 #define GROUP 64 /* images whose pixels share one word of the transposed masks */
 #define MAX_LAYERS 16
 #define MAX_THREADS 16
+#define LARGEST (1 << 24) /* of widths and batches: that no sum of a few of them leaves an int */
+#define OUTSIDE INT64_MIN
 #define INLINE static inline __attribute__((always_inline))
 
 typedef float vec __attribute__((vector_size(4 * LANES), aligned(4 * LANES), may_alias));
 typedef int32_t ivec __attribute__((vector_size(4 * LANES), aligned(4 * LANES), may_alias));
 
 typedef struct {
-    int layers, threads;
+    int layers, threads, batch; /* batch: images of the largest */
     int width[MAX_LAYERS + 1], padded[MAX_LAYERS + 1];
     int words, chunks, groups;  /* words of 64 pixels in an image; groups of images in a batch */
     float scale, offset;        /* s and m */
@@ -429,6 +431,8 @@ static void *work(void *argument)
 
 static void *zeros(size_t count, size_t size)
 {
+    if (count > (SIZE_MAX - 128) / size)
+        return NULL;
     size_t bytes = (count * size + 63) / 64 * 64 + 64;
     void *memory = aligned_alloc(64, bytes);
     if (memory)
@@ -446,15 +450,19 @@ void mlp_free(Net *net)
     free(net);
 }
 
-/* A network without weights; NULL where memory is short. width: (layers + 1,), of the inputs and each layer. */
+/* A network without weights; NULL where memory is short, or there is no such network. width: (layers + 1,), of the
+   inputs and each layer. */
 Net *mlp_new(int layers, const int *width, int batch, float scale, float offset)
 {
-    if (layers < 2 || layers > MAX_LAYERS)
+    if (layers < 2 || layers > MAX_LAYERS || batch < 1 || batch > LARGEST)
         return NULL;
+    for (int l = 0; l <= layers; l++)
+        if (width[l] < 1 || width[l] > LARGEST)
+            return NULL;
     Net *net = zeros(1, sizeof(Net));
     if (!net)
         return NULL;
-    net->layers = layers, net->scale = scale, net->offset = offset;
+    net->layers = layers, net->batch = batch, net->scale = scale, net->offset = offset;
     for (int l = 0; l <= layers; l++) {
         int unit = l == 1 ? CHUNK : ALIGN;
         net->width[l] = width[l];
@@ -532,7 +540,7 @@ void mlp_index(const uint8_t *pixels, int64_t n, int inputs, float scale, uint64
     const int words = (inputs + 63) / 64;
     for (int64_t r = 0; r < n; r++) {
         const uint8_t *image = pixels + r * inputs;
-        uint32_t sum = 0;
+        uint64_t sum = 0;
         for (int i = 0; i < inputs; i++)
             sum += image[i];
         brightness[r] = scale * (float)sum;
@@ -551,11 +559,29 @@ void mlp_index(const uint8_t *pixels, int64_t n, int inputs, float scale, uint64
     }
 }
 
-/* Take a step for each batch of images order[0..count); the steps taken, or -1 less them if a loss was not finite. */
-int64_t mlp_train(Net *net, const uint8_t *pixels, const uint64_t *masks, const float *brightness, const int64_t *labels,
-                  const int64_t *order, int64_t count, int batch, float lr, int wanted, double *loss_sum,
-                  int64_t *right)
+/* Whether there are such images, their labels are outputs of the network, and a batch of them fits it. */
+static int fits(const Net *net, const int64_t *labels, int64_t images, const int64_t *order, int64_t count, int batch)
 {
+    if (batch < 1 || (count < batch ? count : batch) > net->batch)
+        return 0;
+    for (int64_t i = 0; i < count; i++) {
+        if (order[i] < 0 || order[i] >= images)
+            return 0;
+        int64_t label = labels[order[i]];
+        if (label < 0 || label >= net->width[net->layers])
+            return 0;
+    }
+    return 1;
+}
+
+/* Take a step for each batch of images order[0..count), of n; the steps taken, or -1 less them if a loss was not
+   finite. OUTSIDE, and nothing is done, where `fits` says no. */
+int64_t mlp_train(Net *net, const uint8_t *pixels, const uint64_t *masks, const float *brightness,
+                  const int64_t *labels, int64_t images, const int64_t *order, int64_t count, int batch, float lr,
+                  int wanted, double *loss_sum, int64_t *right)
+{
+    if (!fits(net, labels, images, order, count, batch))
+        return OUTSIDE;
     Epoch epoch = {.net = net, .pixels = pixels, .masks = masks, .brightness = brightness, .labels = labels,
                    .order = order, .count = count, .batch = batch, .lr = lr};
     pthread_t started[MAX_THREADS];

@@ -11,15 +11,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import increment_version
 
 from honshi.native.library import Signature, float32, int32, int64, load, pointer
+from honshi.native.tensors import address
 
 # How many linear layers the C code has room for.
 FEWEST_LAYERS, MOST_LAYERS = 2, 16
+# What it answers where images or labels are not there.
+OUTSIDE = -(1 << 63)
 
 
 class IndexedImages:
@@ -33,12 +38,26 @@ class IndexedImages:
             labels: int64 (n,).
             scale: what a pixel counts, 1 / (255 std).
         """
-        self.pixels, self.labels = pixels.contiguous(), labels.contiguous()
-        count, inputs = len(labels), pixels[0].numel()
+        self.source = pixels, labels
+        self.versions = pixels._version, labels._version
+        self.pixels, self.labels = pixels.flatten(1).contiguous(), labels.contiguous()
+        count, self.inputs = self.pixels.shape
         # Which pixels are above 0 (n, words of 64), and the scaled sum of each image (n,).
-        self.masks = torch.empty(count, -(-inputs // 64), dtype=torch.int64, device="cpu")
+        self.masks = torch.empty(count, -(-self.inputs // 64), dtype=torch.int64, device="cpu")
         self.brightness = torch.empty(count, dtype=torch.float32, device="cpu")
-        code.mlp_index(self.pixels.data_ptr(), count, inputs, scale, self.masks.data_ptr(), self.brightness.data_ptr())
+        code.mlp_index(
+            address(self.pixels, torch.uint8, (count, self.inputs)),
+            count,
+            self.inputs,
+            scale,
+            self.masks.data_ptr(),
+            self.brightness.data_ptr(),
+        )
+
+    def are(self, pixels: Tensor | None, labels: Tensor) -> bool:
+        """Whether it is these images, and nobody has changed them since."""
+        before, answers = self.source
+        return pixels is before and labels is answers and (before._version, answers._version) == self.versions
 
 
 @dataclass(frozen=True)
@@ -73,33 +92,54 @@ class Network:
             MemoryError: there is not enough memory for it.
         """
         self.code = code
+        self.widths = tuple(widths)
         self.scale = 1 / (255 * std)
         given = np.array(widths, dtype=np.int32)
-        self.address = code.mlp_new(len(widths) - 1, given.ctypes.data, batch_size, self.scale, mean / std)
-        if not self.address:
+        self.net = code.mlp_new(len(widths) - 1, given.ctypes.data, batch_size, self.scale, mean / std)
+        if not self.net:
             raise MemoryError("There is not enough memory for a copy of the network.")
-        weakref.finalize(self, code.mlp_free, self.address)
+        weakref.finalize(self, code.mlp_free, self.net)
 
     def load(self, layers: Sequence[nn.Linear]) -> None:
         """Take over the weights of a model's layers."""
-        for number, layer in enumerate(layers, start=1):
-            self.code.mlp_load(self.address, number, layer.weight.data_ptr(), layer.bias.data_ptr())
+        for number, addresses in enumerate(self._addresses(layers), start=1):
+            self.code.mlp_load(self.net, number, *addresses)
 
     def store(self, layers: Sequence[nn.Linear]) -> None:
         """Give the weights back to a model's layers."""
-        for number, layer in enumerate(layers, start=1):
-            self.code.mlp_store(self.address, number, layer.weight.data_ptr(), layer.bias.data_ptr())
+        for number, addresses in enumerate(self._addresses(layers), start=1):
+            self.code.mlp_store(self.net, number, *addresses)
+        increment_version([tensor for layer in layers for tensor in (layer.weight, layer.bias)])
+
+    def _addresses(self, layers: Sequence[nn.Linear]) -> list[tuple[int, int]]:
+        """Of the weight and the bias of each layer."""
+        return [
+            (
+                address(layer.weight, torch.float32, (outputs, inputs)),
+                address(layer.bias, torch.float32, (outputs,)),
+            )
+            for layer, (inputs, outputs) in zip(layers, pairwise(self.widths), strict=True)
+        ]
 
     def train(self, images: IndexedImages, order: Tensor, batch_size: int, lr: float, threads: int) -> Steps:
-        """Take a step for each mini-batch of the images that `order` names, int64 (at most n,)."""
+        """Take a step for each mini-batch of the images that `order` names, int64 (at most n,).
+
+        Raises:
+            ValueError: there are no such images, their labels are no outputs of this network, or the mini-batches are
+                larger than it was made for. Nothing has been done then.
+        """
+        count = len(images.labels)
+        if images.inputs != self.widths[0]:
+            raise ValueError(f"needs images of {self.widths[0]} pixels, not {images.inputs}")
         loss_sum, right = ctypes.c_double(), ctypes.c_int64()
         steps = self.code.mlp_train(
-            self.address,
-            images.pixels.data_ptr(),
-            images.masks.data_ptr(),
-            images.brightness.data_ptr(),
-            images.labels.data_ptr(),
-            order.data_ptr(),
+            self.net,
+            address(images.pixels, torch.uint8, (count, images.inputs)),
+            address(images.masks, torch.int64, images.masks.shape),
+            address(images.brightness, torch.float32, (count,)),
+            address(images.labels, torch.int64, (count,)),
+            count,
+            address(order, torch.int64, (len(order),)),
             len(order),
             batch_size,
             lr,
@@ -107,6 +147,10 @@ class Network:
             ctypes.byref(loss_sum),
             ctypes.byref(right),
         )
+        if steps == OUTSIDE:
+            raise ValueError(
+                f"needs images from 0 to {count - 1}, labels from 0 to {self.widths[-1] - 1}, and mini-batches that fit"
+            )
         finite = steps >= 0
         return Steps(steps if finite else -1 - steps, finite, loss_sum.value, right.value)
 
@@ -120,6 +164,6 @@ def library() -> ctypes.CDLL | None:
         "mlp_load": (None, [pointer, int32, pointer, pointer]),
         "mlp_store": (None, [pointer, int32, pointer, pointer]),
         "mlp_index": (None, [pointer, int64, int32, float32, pointer, pointer]),
-        "mlp_train": (int64, [*[pointer] * 6, int64, int32, float32, int32, pointer, pointer]),
+        "mlp_train": (int64, [*[pointer] * 5, int64, pointer, int64, int32, float32, int32, pointer, pointer]),
     }
     return load(resources.files(__package__) / "mlp_sgd.c", signatures)

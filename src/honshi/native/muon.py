@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.autograd.graph import increment_version
 
 from honshi.native.library import Signature, float64, int32, int64, load, parallel, pointer
+from honshi.native.tensors import address, is_plain
 
 # Where the shorter side is longer, torch's products keep all cores busy, and little is left to win.
 LARGEST = 128
@@ -32,37 +33,37 @@ class CompiledSteps:
 
     def supports(self, weight: Tensor, momentum: Tensor) -> bool:
         """Whether it knows a matrix: float32, small enough, and weight, gradient and momentum in memory alike."""
-        tensors = (weight, weight.grad, momentum)
-        layout = torch.contiguous_format if weight.is_contiguous() else torch.channels_last
+        gradient = weight.grad
+        if gradient is None or weight.dim() < 2:
+            return False
+        layout = _layout(weight)
         rows = len(weight)
         return (
             all(
-                tensor is not None
-                and tensor.device.type == "cpu"
+                is_plain(tensor)
                 and tensor.dtype == torch.float32
-                and tensor.layout == torch.strided
-                and (layout == torch.contiguous_format or tensor.dim() == 4)
+                and tensor.shape == weight.shape
                 and tensor.is_contiguous(memory_format=layout)
-                for tensor in tensors
+                for tensor in (weight, gradient, momentum)
             )
             and 0 < min(rows, weight.numel() // max(1, rows)) <= LARGEST
         )
 
     def step(self, matrices: Sequence[tuple[Tensor, Tensor]], group: dict[str, Any]) -> None:
-        """Take a step of each, (weight, momentum), as the group of the optimizer has it."""
+        """Take a step of each, (weight, momentum), as the group of the optimizer has it.
+
+        No two may lie in the same memory: they are stepped side by side.
+        """
         largest_first = sorted(matrices, key=lambda pair: -pair[0].numel())
-        numbers = [
-            number
-            for weight, momentum in largest_first
-            if weight.grad is not None
-            for number in (
-                weight.data_ptr(),
-                weight.grad.data_ptr(),
-                momentum.data_ptr(),
-                len(weight),
-                weight.numel() // len(weight),
-            )
-        ]
+        numbers: list[int] = []
+        for weight, momentum in largest_first:
+            if weight.grad is None:
+                raise ValueError("needs a gradient of each matrix")
+            addresses = [
+                address(tensor, torch.float32, weight.shape, _layout(weight))
+                for tensor in (weight, weight.grad, momentum)
+            ]
+            numbers += [*addresses, len(weight), weight.numel() // len(weight)]
         given = (int64 * len(numbers))(*numbers)
         scratch = torch.empty(self.code.muon_scratch(given, len(matrices)), dtype=torch.float32, device="cpu")
         several = len(matrices) > 1 and sum(weight.numel() for weight, _ in matrices) > GRAIN
@@ -78,6 +79,10 @@ class CompiledSteps:
             torch.get_num_threads() if several else 1,
         )
         increment_version([tensor for pair in matrices for tensor in pair])
+
+
+def _layout(weight: Tensor) -> torch.memory_format:
+    return torch.channels_last if weight.dim() == 4 and not weight.is_contiguous() else torch.contiguous_format
 
 
 @cache

@@ -19,6 +19,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from honshi.native.library import Signature, int32, int64, load, pointer
+from honshi.native.tensors import is_plain
 
 # Bytes of the largest tensor. What is larger takes long enough for gloo's way not to matter.
 PLACE_SIZE = 1 << 20
@@ -70,21 +71,22 @@ class SharedSum:
         except OSError:
             os.close(self.file)
             raise
-        self.start = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
+        self.start: int | None = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
 
     def __reduce__(self) -> tuple[type[None], tuple[()]]:
         """A copy, as of a model whose layers add up here, has no part in it: None."""
         return type(None), ()
 
     def close(self) -> None:
-        """Give the memory back."""
+        """Give the memory back; nothing is added up any more."""
+        self.start = None
         self.memory.close()
         os.close(self.file)
 
     def supports(self, tensor: Tensor) -> bool:
         """Whether a tensor is one that `add_up` can add up; all processes agree on it."""
         return (
-            tensor.device.type == "cpu"
+            is_plain(tensor)
             and tensor.dtype in (torch.float32, torch.float64)
             and tensor.is_contiguous()
             and tensor.nbytes <= PLACE_SIZE
@@ -96,7 +98,12 @@ class SharedSum:
         Raises:
             DistError: another process has ended, a RuntimeError of torch.distributed.
             RuntimeError: another has given a tensor of another size.
+            ValueError: it is not such as it `supports`, or the memory was given back.
         """
+        if self.start is None:
+            raise ValueError("the memory was given back")
+        if not self.supports(tensor):
+            raise ValueError(f"needs float32 or float64 in order on the CPU, of at most {PLACE_SIZE} bytes")
         self.round += 1
         collect = (
             self.code.shared_sum_collect_float if tensor.dtype == torch.float32 else self.code.shared_sum_collect_double

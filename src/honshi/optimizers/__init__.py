@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
+from functools import cache
 from types import MethodType
 from typing import Any
 
@@ -92,9 +94,25 @@ def _step_without_the_compiler(optimizer: torch.optim.Optimizer) -> None:
 
     What lies below is the step itself, without gradients as there; its hooks are called as always.
     """
-    told = getattr(type(optimizer).step, "__wrapped__", None)
-    step = getattr(told, "__wrapped__", None)
+    kind: Any = type(optimizer)
+    step = _step_below_the_compiler(kind)
     if step is not None:
-        hooked = torch.optim.Optimizer.profile_hook_step(torch.no_grad()(step))
         # Bound to no more than a proxy, or the optimizer would hold itself, and its tensors, in memory.
-        optimizer.step = MethodType(hooked, weakref.proxy(optimizer))  # type: ignore[method-assign]
+        optimizer.step = MethodType(step, weakref.proxy(optimizer))  # type: ignore[method-assign]
+
+
+@cache
+def _step_below_the_compiler(kind: type[Any]) -> Callable[..., Any] | None:
+    told = getattr(kind.step, "__wrapped__", None)
+    step = getattr(told, "__wrapped__", None)
+    return None if step is None else torch.optim.Optimizer.profile_hook_step(torch.no_grad()(step))
+
+
+def steps_as_made(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether its methods are those of its class: nobody has given it a step, or another method, of its own."""
+    given = {name for name in vars(optimizer) if callable(getattr(type(optimizer), name, None))}
+    kind: Any = type(optimizer)
+    step = vars(optimizer).get("step")
+    if getattr(step, "__func__", None) is _step_below_the_compiler(kind):
+        given.discard("step")
+    return not given

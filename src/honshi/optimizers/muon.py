@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 from torch.optim.adam import adam
 
 from honshi.native.muon import compiled_steps
+from honshi.native.tensors import disjoint, is_watched
 
 # The quintic whose iteration takes every singular value within (0, 1] close to 1, in five steps to between
 # 0.7 and 1.2: fast matters here, not exact (Jordan et al.).
@@ -87,8 +88,8 @@ class Muon(Optimizer):
             if not self.state[parameter]:
                 self.state[parameter]["momentum"] = torch.zeros_like(parameter)
         matrices = [(parameter, self.state[parameter]["momentum"]) for parameter in parameters]
-        # torch.compile does not see what happens in C.
-        found = None if torch.compiler.is_compiling() else compiled_steps(COEFFICIENTS)
+        apart = disjoint([tensor for pair in matrices for tensor in pair])
+        found = compiled_steps(COEFFICIENTS) if apart and not is_watched() else None
         small: list[tuple[Tensor, Tensor]] = []
         for parameter, momentum in matrices:
             if found is not None and found.supports(parameter, momentum):

@@ -3,16 +3,23 @@ from __future__ import annotations
 import copy
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook
+from torch.nn.utils import parametrizations, prune
 from torch.optim import SGD, Adam
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+from torch.utils.flop_counter import FlopCounterMode
 
 import honshi
 from honshi.data.batches import Batches
 from honshi.errors import NonFiniteLossError
+from honshi.evaluation.history import Row
 from honshi.losses import CrossEntropy
 from honshi.models import MLP
 from honshi.training.epoch import train_epoch
@@ -200,22 +207,179 @@ class Subclass(MLP):
         return -super().forward(images)
 
 
-def backward_hooked() -> MLP:
-    model = MLP()
-    model.get_submodule("layer2").register_full_backward_pre_hook(lambda *_: None)
-    return model
+# Takes a model whose layers are no more than modules to the type checker.
+Change = Callable[[Any], Any]
+DEEP = (64, 64, 64)
 
 
-def hooked() -> MLP:
-    model = mlp()
-    model.get_submodule("layer2").register_forward_hook(lambda *_: None)
-    return model
+def tie(model: Any) -> None:
+    model.layer3.weight, model.layer3.bias = model.layer2.weight, model.layer2.bias
 
 
-def frozen() -> MLP:
-    model = mlp()
-    next(model.parameters()).requires_grad_(False)
-    return model
+def share_memory_of_weights(model: Any) -> None:
+    model.layer3.weight.data = model.layer2.weight.data
+
+
+def overlap(model: Any) -> None:
+    whole = torch.cat([model.layer2.weight.detach(), model.layer3.weight.detach()[1:]])
+    model.layer2.weight.data, model.layer3.weight.data = whole[:64], whole[63:]
+
+
+def use_a_layer_twice(model: Any) -> None:
+    model.layer3 = model.layer2
+
+
+def give_the_model_a_forward(model: Any) -> None:
+    given = model.forward
+    model.forward = lambda images: given(images) * 0.5
+
+
+def give_a_layer_a_forward(model: Any) -> None:
+    given = model.layer1.forward
+    model.layer1.forward = lambda images: given(images) * 0.5
+
+
+def hook_a_layer(model: Any) -> None:
+    model.layer2.register_forward_hook(lambda layer, inputs, outputs: outputs * 0.5)
+
+
+def hook_what_goes_into_a_layer(model: Any) -> None:
+    model.layer2.register_forward_pre_hook(lambda layer, inputs: (inputs[0] * 0.5,))
+
+
+def hook_a_layer_backward(model: Any) -> None:
+    model.layer2.register_full_backward_pre_hook(lambda layer, gradients: (0.5 * gradients[0],))
+
+
+def hook_a_weight(model: Any) -> None:
+    model.layer2.weight.register_hook(lambda gradient: gradient * 0.5)
+
+
+def hook_what_a_weight_has_added_up(model: Any) -> None:
+    def halve(weight: Any) -> None:
+        weight.grad.mul_(0.5)
+
+    model.layer2.weight.register_post_accumulate_grad_hook(halve)
+
+
+def hook_all_modules(model: Any) -> Any:
+    return register_module_forward_hook(
+        lambda module, inputs, outputs: outputs * 0.5 if isinstance(module, nn.Linear) else None
+    )
+
+
+def hook_all_optimizers(model: Any) -> Any:
+    def halve(optimizer: Any, arguments: Any, named: Any) -> None:
+        for parameter in optimizer.param_groups[0]["params"]:
+            parameter.grad.mul_(0.5)
+
+    return register_optimizer_step_pre_hook(halve)
+
+
+def parametrize_a_weight(model: Any) -> None:
+    parametrizations.weight_norm(model.layer2)
+
+
+def prune_a_weight(model: Any) -> None:
+    prune.l1_unstructured(model.layer2, "weight", amount=0.5)
+
+
+def leave_a_bias_out(model: Any) -> None:
+    model.layer2 = nn.Linear(64, 64, bias=False)
+
+
+def put_another_layer_in(model: Any) -> None:
+    model.layer2 = nn.Sequential(nn.Linear(64, 64), nn.Tanh())
+
+
+def leave_a_layer_out(model: Any) -> None:
+    model.depth -= 1
+    model.layer3 = nn.Linear(64, 10)
+    del model.layer4
+
+
+def add_a_weight(model: Any) -> None:
+    model.scale = nn.Parameter(torch.ones(()))
+
+
+def add_dropout(model: Any) -> None:
+    model.dropout = nn.Dropout(0.5)
+
+
+def make_it_a_subclass(model: Any) -> None:
+    model.__class__ = Subclass
+
+
+def freeze_a_layer(model: Any) -> None:
+    model.layer1.requires_grad_(False)
+
+
+def share_with_other_processes(model: Any) -> None:
+    model.share_memory()
+
+
+CHANGES: list[Change] = [
+    tie,
+    share_memory_of_weights,
+    overlap,
+    use_a_layer_twice,
+    give_the_model_a_forward,
+    give_a_layer_a_forward,
+    hook_a_layer,
+    hook_what_goes_into_a_layer,
+    hook_a_layer_backward,
+    hook_a_weight,
+    hook_what_a_weight_has_added_up,
+    hook_all_modules,
+    hook_all_optimizers,
+    parametrize_a_weight,
+    prune_a_weight,
+    leave_a_bias_out,
+    put_another_layer_in,
+    add_a_weight,
+    add_dropout,
+    make_it_a_subclass,
+    freeze_a_layer,
+    share_with_other_processes,
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+def test_a_model_that_computes_anything_else_is_left_to_the_readable_loop(mnist: honshi.Splits, change: Change) -> None:
+    model, batches = mlp(DEEP), batches_of(mnist.train.subset(range(100)))
+    assert compiled_epochs(model, CrossEntropy(), sgd(model), batches)
+
+    hook = change(model)
+    try:
+        assert not compiled_epochs(model, CrossEntropy(), sgd(model), batches)
+    finally:
+        if hook is not None:
+            hook.remove()
+
+
+@pytest.mark.parametrize(
+    "change", [change for change in CHANGES if change is not add_dropout], ids=lambda change: change.__name__
+)
+def test_fit_trains_such_a_model_as_the_readable_loop_does(mnist: honshi.Splits, change: Change) -> None:
+    images = mnist.train.subset(range(300))
+
+    def losses(fit: bool) -> list[float]:
+        model = mlp(DEEP)
+        torch.manual_seed(0)  # for layers that are made anew
+        hook = change(model)
+        optimizer = sgd(model)
+        try:
+            if fit:
+                return [
+                    row.train_loss for row in honshi.fit(model, CrossEntropy(), optimizer, images, images, 1).history
+                ]
+            shuffle = torch.Generator().manual_seed(1)
+            return [train_epoch(model, CrossEntropy(), optimizer, Batches(images, 64, shuffle=shuffle))[0]]
+        finally:
+            if hook is not None:
+                hook.remove()
+
+    assert losses(fit=True) == losses(fit=False)
 
 
 @pytest.mark.parametrize(
@@ -224,29 +388,115 @@ def frozen() -> MLP:
         lambda: mlp(dropout=0.5),
         lambda: mlp(batch_norm=True),
         lambda: mlp().double(),
-        Subclass,
-        hooked,
-        backward_hooked,
-        frozen,
         lambda: mlp(()),
         lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 10)),
     ],
-    ids=[
-        "dropout",
-        "batch norm",
-        "double",
-        "subclass",
-        "hook",
-        "backward hook",
-        "frozen",
-        "no hidden layer",
-        "another module",
-    ],
+    ids=["dropout", "batch norm", "double", "no hidden layer", "another module"],
 )
 def test_it_leaves_other_models_to_the_readable_loop(mnist: honshi.Splits, make: Callable[[], nn.Module]) -> None:
     model = make()
 
     assert not compiled_epochs(model, CrossEntropy(), sgd(model), batches_of(mnist.train.subset(range(100))))
+
+
+def test_what_a_model_says_of_itself_is_not_believed(mnist: honshi.Splits) -> None:
+    images = mnist.train.subset(range(100))
+    model = MLP(784, (8,), 10**6)
+    model.layer2 = nn.Linear(8, 2)
+    assert not compiled_epochs(model, CrossEntropy(), sgd(model), batches_of(images))
+
+    model.architecture["inputs"] = 5
+    model.layer2 = nn.Linear(8, 10)
+    assert compiled_epochs(model, CrossEntropy(), sgd(model), batches_of(images))
+
+
+def test_a_class_whose_forward_was_replaced_is_not_believed(
+    mnist: honshi.Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, batches = mlp(), batches_of(mnist.train.subset(range(100)))
+    monkeypatch.setattr(nn.Linear, "forward", lambda layer, inputs: inputs @ layer.weight.t())
+
+    assert not compiled_epochs(model, CrossEntropy(), sgd(model), batches)
+
+
+@pytest.mark.parametrize("label", [-1, 10, 10**6])
+def test_labels_that_are_no_output_are_left_to_the_readable_loop(mnist: honshi.Splits, label: int) -> None:
+    model, batches = mlp(), batches_of(mnist.train.subset(range(100)))
+    batches.labels = batches.labels.clone()
+    batches.labels[3] = label
+
+    assert not compiled_epochs(model, CrossEntropy(), sgd(model), batches)
+
+
+@pytest.mark.parametrize("around", [torch.autocast("cpu", torch.bfloat16), FlopCounterMode(display=False)])
+def test_within_what_changes_or_watches_operations_the_readable_loop_runs(
+    mnist: honshi.Splits, around: AbstractContextManager[Any]
+) -> None:
+    model, batches = mlp(), batches_of(mnist.train.subset(range(100)))
+
+    with around:
+        assert not compiled_epochs(model, CrossEntropy(), sgd(model), batches)
+
+
+def test_a_model_that_was_changed_between_epochs_is_trained_as_it_is(mnist: honshi.Splits) -> None:
+    images = mnist.train.subset(range(300))
+    model: Any = mlp()
+
+    def freeze(row: Row) -> None:
+        model.layer1.requires_grad_(False)
+        frozen.append(model.layer1.weight.detach().clone())
+
+    frozen: list[Tensor] = []
+    honshi.fit(model, CrossEntropy(), sgd(model), images, images, 2, restore_best=False, on_epoch=freeze)
+
+    assert torch.equal(model.layer1.weight, frozen[0])
+    assert torch.equal(frozen[1], frozen[0])
+
+
+def test_a_layer_of_another_width_between_epochs_is_taken_up(mnist: honshi.Splits) -> None:
+    model: Any = mlp((32,))
+    epochs = recognised(model, batches_of(mnist.train.subset(range(300))))
+    epochs.train_epoch()
+    model.layer1, model.layer2 = nn.Linear(784, 20), nn.Linear(20, 10)
+    epochs.optimizer = sgd(model)
+    before = model.layer1.weight.detach().clone()
+
+    epochs.train_epoch()
+
+    assert epochs.network.widths == (784, 20, 10)
+    assert not torch.equal(model.layer1.weight, before)
+
+
+def test_images_that_were_changed_between_epochs_are_read_anew(mnist: honshi.Splits) -> None:
+    images = replace(mnist.train.subset(range(300)), pixels=mnist.train.pixels[:300].clone())
+    batches = Batches(images, 64)
+    model, fresh = mlp(), mlp()
+    epochs = recognised(model, batches)
+    epochs.train_epoch()
+    images.pixels.copy_(255 - images.pixels)
+    model.load_state_dict(fresh.state_dict())
+
+    changed = epochs.train_epoch()
+
+    assert changed == recognised(fresh, batches).train_epoch()
+
+
+def test_what_was_learnt_is_kept_where_the_epoch_is_broken_off(mnist: honshi.Splits) -> None:
+    model: Any = mlp()
+    before = model.layer1.weight.detach().clone()
+
+    def stop(step: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        recognised(model, batches_of(mnist.train.subset(range(6400)))).train_epoch(on_step=stop)
+
+    assert not torch.equal(model.layer1.weight, before)
+
+
+def hooked(criterion: nn.Module) -> nn.Module:
+    criterion.register_forward_hook(lambda module, inputs, loss: 2 * loss)
+    return criterion
 
 
 @pytest.mark.parametrize(
@@ -256,6 +506,7 @@ def test_it_leaves_other_models_to_the_readable_loop(mnist: honshi.Splits, make:
         CrossEntropy(weight=torch.ones(10)),
         nn.CrossEntropyLoss(reduction="sum"),
         nn.CrossEntropyLoss(ignore_index=3),
+        hooked(nn.CrossEntropyLoss()),
         nn.MSELoss(),
         nn.functional.cross_entropy,
     ],
@@ -276,6 +527,18 @@ def with_step_hook(model: nn.Module) -> SGD:
     return optimizer
 
 
+def with_its_own_step(model: nn.Module) -> SGD:
+    optimizer = sgd(model)
+    optimizer.step = lambda closure=None: None  # type: ignore[method-assign]
+    return optimizer
+
+
+def with_its_own_zero_grad(model: nn.Module) -> SGD:
+    optimizer = sgd(model)
+    optimizer.zero_grad = lambda set_to_none=True: None  # type: ignore[method-assign]
+    return optimizer
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -285,8 +548,19 @@ def with_step_hook(model: nn.Module) -> SGD:
         lambda model: Adam(model.parameters()),
         partial,
         with_step_hook,
+        with_its_own_step,
+        with_its_own_zero_grad,
     ],
-    ids=["momentum", "weight decay", "maximize", "Adam", "some parameters", "step hook"],
+    ids=[
+        "momentum",
+        "weight decay",
+        "maximize",
+        "Adam",
+        "some parameters",
+        "step hook",
+        "its own step",
+        "gradients that add up",
+    ],
 )
 def test_it_leaves_other_optimizers_to_the_readable_loop(
     mnist: honshi.Splits, make: Callable[[nn.Module], Any]

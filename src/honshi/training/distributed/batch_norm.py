@@ -24,7 +24,9 @@ def normalised(world: World, norm: _BatchNorm, inputs: Tensor) -> Tensor:
     """
     if not norm.training or inputs.shape[1] != norm.num_features:
         return type(norm).forward(norm, inputs)  # which says what is wrong
-    found = kernels() if inputs.is_cpu and _in_float32(norm) else None
+    found = kernels() if inputs.is_cpu else None
+    if found is not None and not found.supports_norm(norm, inputs.shape[1]):
+        found = None
     # The second is the same in all processes, whatever their shares look like, so that all get the same bits of it.
     over_features: Norm = found if found is not None and found.supports(inputs) else InTorch()
     over_channels: Norm = found or InTorch()
@@ -32,11 +34,6 @@ def normalised(world: World, norm: _BatchNorm, inputs: Tensor) -> Tensor:
         inputs, norm.weight, norm.bias, norm, world, over_features, over_channels
     )
     return outputs
-
-
-def _in_float32(norm: _BatchNorm) -> bool:
-    tensors = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
-    return all(tensor is None or (tensor.dtype == torch.float32 and tensor.is_contiguous()) for tensor in tensors)
 
 
 class _Normalise(torch.autograd.Function):

@@ -3,6 +3,9 @@
 The losses and weights are those of `honshi.training.epoch` within rounding, in a fraction of its time. What this
 file does is to recognise the case and to choose the number of threads; `honshi.native.mlp_sgd` computes.
 
+What the case is, is asked of the tensors and modules themselves, before each epoch anew: a model that has changed
+since is trained as it is then. Whatever would see or do more than the C code does takes the readable loop.
+
 Shapes: n images; b of them in a batch.
 """
 
@@ -11,10 +14,12 @@ from __future__ import annotations
 import ctypes
 import time
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
+from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
 from honshi.data.batches import Batches
 from honshi.errors import NonFiniteLossError
@@ -22,7 +27,11 @@ from honshi.evaluation.evaluate import Criterion
 from honshi.losses import CrossEntropy
 from honshi.models import MLP
 from honshi.native.mlp_sgd import FEWEST_LAYERS, MOST_LAYERS, IndexedImages, Network, Steps, library
-from honshi.runtime import has_hooks
+from honshi.native.tensors import disjoint, is_plain, is_watched
+from honshi.optimizers import steps_as_made
+from honshi.pictures.contract import Normalization
+from honshi.runtime import is_as_made
+from honshi.training.epoch import train_epoch
 
 # Steps in one call: long enough to pay for starting threads, short enough for a progress bar and Ctrl-C.
 BLOCK = 64
@@ -31,72 +40,152 @@ PROBE = 16
 # More threads than this wait for one another longer than they compute.
 MOST_THREADS = 4
 
+# What the classes compute, as far as it is known here; somebody may put another function in its place.
+FORWARDS = {kind: kind.forward for kind in (MLP, nn.Linear, nn.CrossEntropyLoss, CrossEntropy)}
+
 
 def compiled_epochs(
     model: nn.Module, criterion: Criterion, optimizer: Optimizer, batches: object
 ) -> CompiledEpochs | None:
     """What trains this model epoch by epoch, or None where the case is not exactly the known one."""
-    if not (
-        isinstance(model, MLP)
-        and isinstance(batches, Batches)
-        and _plain_mlp(model)
-        and _plain_cross_entropy(criterion)
-        and _plain_sgd(optimizer, model)
-        and _plain_batches(batches, model)
-    ):
+    if not (isinstance(batches, Batches) and _is_known(model, criterion, optimizer, batches)):
         return None
-    code, pixels = library(), batches.images.pixels_in_memory
-    return None if code is None or pixels is None else CompiledEpochs(code, model, optimizer, batches, pixels)
+    code = library()
+    if code is None:
+        return None
+    try:
+        return CompiledEpochs(code, model, criterion, optimizer, batches)
+    except MemoryError:
+        return None
 
 
-def _plain_mlp(model: MLP) -> bool:
-    layers = list(model.children())
-    return (
-        type(model) is MLP
-        and FEWEST_LAYERS <= len(layers) <= MOST_LAYERS
-        # Exactly linear layers: neither dropout nor batch norm.
-        and all(type(layer) is nn.Linear for layer in layers)
-        and all(
-            p.requires_grad and p.dtype == torch.float32 and p.device.type == "cpu" and p.is_contiguous()
-            for p in model.parameters()
-        )
-        # A hook wants to see what passes; nothing passes through the modules or through autograd here.
-        and not any(map(has_hooks, model.modules()))
-        and not any(p._backward_hooks for p in model.parameters())
+def _is_known(model: nn.Module, criterion: Criterion, optimizer: Optimizer, batches: Batches) -> bool:
+    layers = _linear_layers(model)
+    return bool(
+        layers
+        and all(kind.forward is forward for kind, forward in FORWARDS.items())
+        and torch.is_grad_enabled()
+        and not torch.is_autocast_enabled("cpu")
+        and not is_watched()
+        and _is_plain_cross_entropy(criterion)
+        and _is_plain_sgd(optimizer, [tensor for layer in layers for tensor in (layer.weight, layer.bias)])
+        and _are_plain(batches, inputs=layers[0].weight.shape[1], outputs=layers[-1].weight.shape[0])
     )
 
 
-def _plain_cross_entropy(criterion: Criterion) -> bool:
-    if type(criterion) is nn.CrossEntropyLoss:
-        plain = criterion.reduction == "mean" and criterion.ignore_index < 0
-    else:
-        plain = type(criterion) is CrossEntropy
-    return plain and criterion.weight is None and criterion.label_smoothing == 0  # type: ignore[attr-defined]
+def _linear_layers(model: nn.Module) -> list[nn.Linear]:
+    """The layers of a model that computes nothing but these with ReLU between them; none of any other model."""
+    if type(model) is not MLP or model.batch_norm or model.dropout is not None:
+        return []
+    names = [f"layer{number}" for number in range(1, model.depth + 1)]
+    layers = list(model.children())
+    known = (
+        FEWEST_LAYERS <= len(layers) <= MOST_LAYERS
+        and [name for name, _ in model.named_children()] == names
+        and all(map(_is_untouched, model.modules()))
+        and all(type(layer) is nn.Linear and _has_plain_weights(layer) for layer in layers)
+        # Nobody else's weights, and no weight in two places.
+        and len(list(model.parameters())) == 2 * len(layers)
+        and not list(model.buffers())
+    )
+    linear = [layer for layer in layers if isinstance(layer, nn.Linear)] if known else []
+    weights = [tensor for layer in linear for tensor in (layer.weight, layer.bias)]
+    fit = all(one.weight.shape[0] == other.weight.shape[1] for one, other in pairwise(linear))
+    return linear if fit and disjoint(weights) else []
 
 
-def _plain_sgd(optimizer: Optimizer, model: nn.Module) -> bool:
-    if type(optimizer) is not SGD or len(optimizer.param_groups) != 1:
+def _widths(layers: list[nn.Linear]) -> tuple[int, ...]:
+    return (layers[0].weight.shape[1], *(layer.weight.shape[0] for layer in layers))
+
+
+def _is_untouched(module: nn.Module) -> bool:
+    """Whether nobody has given it a forward of its own, or a hook."""
+    return is_as_made(module) and not (
+        module._state_dict_hooks
+        or module._state_dict_pre_hooks
+        or module._load_state_dict_pre_hooks
+        or module._load_state_dict_post_hooks
+    )
+
+
+def _has_plain_weights(layer: nn.Linear) -> bool:
+    weight, bias = layer.weight, layer.bias
+    return (
+        set(layer._parameters) == {"weight", "bias"}
+        and all(type(tensor) is nn.Parameter and _is_plain_weight(tensor) for tensor in (weight, bias))
+        and weight.dim() == 2
+        and bias.shape == weight.shape[:1]
+        and weight.numel() > 0
+    )
+
+
+def _is_plain_weight(tensor: nn.Parameter) -> bool:
+    return (
+        is_plain(tensor)
+        and tensor.dtype == torch.float32
+        and tensor.is_contiguous()
+        and tensor.requires_grad
+        and tensor.is_leaf
+        # Another process may look at it, and change it, at each step.
+        and not tensor.is_shared()
+        # Nothing passes through autograd here.
+        and not tensor._backward_hooks
+        and not tensor._post_accumulate_grad_hooks
+    )
+
+
+def _is_plain_cross_entropy(criterion: Criterion) -> bool:
+    if not isinstance(criterion, (nn.CrossEntropyLoss, CrossEntropy)):
         return False
-    if optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks:
+    return (
+        type(criterion) in (nn.CrossEntropyLoss, CrossEntropy)
+        and is_as_made(criterion)
+        and criterion.weight is None
+        and criterion.label_smoothing == 0
+        and getattr(criterion, "reduction", "mean") == "mean"
+        # No label is below 0.
+        and getattr(criterion, "ignore_index", -1) < 0
+    )
+
+
+def _is_plain_sgd(optimizer: Optimizer, weights: list[Tensor]) -> bool:
+    if type(optimizer) is not SGD or len(optimizer.param_groups) != 1 or not steps_as_made(optimizer):
         return False
     (group,) = optimizer.param_groups
+    watched = (
+        _global_optimizer_pre_hooks,
+        _global_optimizer_post_hooks,
+        optimizer._optimizer_step_pre_hooks,
+        optimizer._optimizer_step_post_hooks,
+        optimizer._optimizer_state_dict_pre_hooks,
+        optimizer._optimizer_state_dict_post_hooks,
+        optimizer._optimizer_load_state_dict_pre_hooks,
+        optimizer._optimizer_load_state_dict_post_hooks,
+    )
     unused = ("momentum", "weight_decay", "nesterov", "maximize", "differentiable")
-    return {id(p) for p in group["params"]} == {id(p) for p in model.parameters()} and not any(map(group.get, unused))
+    return (
+        sorted(map(id, group["params"])) == sorted(map(id, weights))
+        and not any(map(group.get, unused))
+        and not any(watched)
+    )
 
 
-def _plain_batches(batches: Batches, model: MLP) -> bool:
-    """Images whose pixels become inputs in one way, and that fit the network."""
+def _are_plain(batches: Batches, inputs: int, outputs: int) -> bool:
+    """Whether pixels become inputs in one way, and images and labels fit the network."""
     pixels, labels = batches.images.pixels_in_memory, batches.labels
-    inputs, classes = model.architecture["inputs"], model.architecture["classes"]
     return (
         type(batches) is Batches
         and batches.augment is None
-        and pixels is not None
-        and pixels.device.type == "cpu"
+        and type(batches.normalization) is Normalization
         and len(batches.normalization.mean) == 1
+        and pixels is not None
+        and all(is_plain(tensor) and not tensor.is_inference() for tensor in (pixels, labels))
+        and (pixels.dtype, labels.dtype) == (torch.uint8, torch.int64)
+        and labels.shape == pixels.shape[:1]
         and len(labels) > 0
         and pixels[0].numel() == inputs
-        and int(labels.max()) < int(classes)  # type: ignore[call-overload]
+        and int(labels.min()) >= 0
+        and int(labels.max()) < outputs
     )
 
 
@@ -108,40 +197,49 @@ class CompiledEpochs:
     """
 
     def __init__(
-        self, code: ctypes.CDLL, model: MLP, optimizer: Optimizer, batches: Batches, pixels: torch.Tensor
+        self, code: ctypes.CDLL, model: nn.Module, criterion: Criterion, optimizer: Optimizer, batches: Batches
     ) -> None:
+        """
+        Raises:
+            MemoryError: there is not enough memory for a copy of the network.
+        """
+        self.code = code
         self.model = model
+        self.criterion = criterion
         self.optimizer = optimizer
         self.batches = batches
-        self.layers = [layer for layer in model.children() if isinstance(layer, nn.Linear)]
-        widths = [self.layers[0].in_features, *(layer.out_features for layer in self.layers)]
-        largest = min(batches.batch_size, len(batches.labels))
-        mean, std = batches.normalization.mean[0], batches.normalization.std[0]
-        self.network = Network(code, widths, largest, mean, std)
-        self.images = IndexedImages(code, pixels, batches.labels, self.network.scale)
+        self.network = self._network(_linear_layers(model))
+        self.images = self._indexed()
         self.threads = _Threads(min(torch.get_num_threads(), MOST_THREADS))
 
     def train_epoch(self, *, epoch: int = 1, on_step: Callable[[int], None] | None = None) -> tuple[float, float]:
-        """As `honshi.training.epoch.train_epoch`."""
+        """As `honshi.training.epoch.train_epoch`, and by it where the case is not the known one any more."""
+        if not _is_known(self.model, self.criterion, self.optimizer, self.batches):
+            return train_epoch(self.model, self.criterion, self.optimizer, self.batches, epoch=epoch, on_step=on_step)
         self.model.train()
+        layers = _linear_layers(self.model)
+        if self.network.widths != _widths(layers):
+            self.network = self._network(layers)
+        if not self.images.are(self.batches.images.pixels_in_memory, self.batches.labels):
+            self.images = self._indexed()
         lr = float(self.optimizer.param_groups[0]["lr"])
         order = self.batches.order()
         count, size = len(order), self.batches.batch_size
-        self.network.load(self.layers)
+        self.network.load(layers)
         loss_sum, right, done = 0.0, 0, 0
-        for block in order.split(BLOCK * size):
-            steps = self._train(block, size, lr)
-            done += steps.done
-            loss_sum += steps.loss_sum
-            right += steps.right
-            if not steps.finite:
-                break
-            if on_step is not None:
-                on_step(done)
-        self.network.store(self.layers)
-        if not steps.finite:
-            where = f"loss became infinite or not a number at epoch {epoch}, step {done + 1}"
-            raise NonFiniteLossError(where, epoch, done + 1, lr)
+        try:
+            for block in order.split(BLOCK * size):
+                steps = self._train(block, size, lr)
+                done += steps.done
+                loss_sum += steps.loss_sum
+                right += steps.right
+                if not steps.finite:
+                    where = f"loss became infinite or not a number at epoch {epoch}, step {done + 1}"
+                    raise NonFiniteLossError(where, epoch, done + 1, lr)
+                if on_step is not None:
+                    on_step(done)
+        finally:  # also where on_step, or Ctrl-C, ends the training
+            self.network.store(layers)
         return loss_sum / count, right / count
 
     def _train(self, order: Tensor, batch_size: int, lr: float) -> Steps:
@@ -150,6 +248,16 @@ class CompiledEpochs:
         steps = self.network.train(self.images, order, batch_size, lr, threads)
         self.threads.note(threads, (time.perf_counter() - started) / len(order))
         return steps
+
+    def _network(self, layers: list[nn.Linear]) -> Network:
+        largest = min(self.batches.batch_size, len(self.batches.labels))
+        normalization = self.batches.normalization
+        return Network(self.code, _widths(layers), largest, normalization.mean[0], normalization.std[0])
+
+    def _indexed(self) -> IndexedImages:
+        pixels = self.batches.images.pixels_in_memory
+        assert pixels is not None
+        return IndexedImages(self.code, pixels, self.batches.labels, self.network.scale)
 
 
 class _Threads:
