@@ -25,31 +25,31 @@ def row(train_accuracy: float, val_accuracy: float) -> Row:
 
 
 def test_training_far_above_validation_is_more_than_chance() -> None:
-    assert "training 5.00 points above it: more than chance" in split_verdict(row(0.99, 0.94), 6000)
+    assert "training 5.00 points above it: more than chance" in str(split_verdict(row(0.99, 0.94), 6000))
 
 
 def test_training_far_below_validation_is_no_overfitting() -> None:
-    verdict = split_verdict(row(0.90, 0.94), 6000)
+    verdict = str(split_verdict(row(0.90, 0.94), 6000))
 
     assert "training 4.00 points below it" in verdict
     assert "more than chance" not in verdict
 
 
 def test_a_gap_within_the_interval_is_none_that_so_many_images_could_show() -> None:
-    assert "no gap that 6,000 images could show" in split_verdict(row(0.9425, 0.94), 6000)
+    assert "no gap that 6,000 images could show" in str(split_verdict(row(0.9425, 0.94), 6000))
 
 
 @pytest.mark.parametrize(("val_size", "finding"), [(100, "no gap"), (10_000, "more than chance")])
 def test_the_same_gap_counts_only_where_there_are_images_enough_to_show_it(val_size: int, finding: str) -> None:
-    assert finding in split_verdict(row(0.97, 0.95), val_size)
+    assert finding in str(split_verdict(row(0.97, 0.95), val_size))
 
 
 def test_the_verdict_gives_its_evidence() -> None:
     lower, upper = wilson(4700, 5000)
 
-    verdict = split_verdict(row(0.94, 0.94), 5000)
+    verdict = str(split_verdict(row(0.94, 0.94), 5000))
 
-    assert verdict.startswith("validation 94.00%")
+    assert verdict.startswith("Validation 94.00%")
     assert f"95 % interval {lower:.2%} to {upper:.2%}, n = 5,000" in verdict
 
 
@@ -149,7 +149,7 @@ def test_learning_wrong_labels_by_heart_is_overfitting_since_the_best_epoch() ->
     assert diagnosis.verdict == "overfitting"
     assert diagnosis.evidence is not None
     assert diagnosis.epoch == diagnosis.evidence.best_epoch < 40
-    assert diagnosis.sentence.startswith(f"Overfitting since epoch {diagnosis.epoch}")
+    assert str(diagnosis.sentence).startswith(f"Overfitting since epoch {diagnosis.epoch}")
 
 
 def test_the_gap_is_that_of_eval_mode() -> None:
@@ -221,7 +221,7 @@ def test_any_history_gets_a_verdict_with_words_and_finite_evidence(
 ) -> None:
     diagnosis = diagnose(history(values), val_size=val_size, guessing_loss=2.3, restore_best=restore_best)
 
-    assert diagnosis.sentence.endswith(".")
+    assert str(diagnosis.sentence).endswith(".")
     assert diagnosis.epoch is None or 1 <= diagnosis.epoch <= len(values)
     assert diagnosis.evidence is not None
     assert len(diagnosis.evidence.sentences) >= 3

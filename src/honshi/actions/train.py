@@ -96,7 +96,6 @@ class Training:
         best, last = result.best, result.history[-1]
         kept = best if result.restored else last
         stopped = Message(" Stopped early after epoch {epoch}.", epoch=last.epoch) if result.stopped_early else ""
-        verdict = split_verdict(kept, len(self.experiment.splits.val))
         return [
             Message(
                 "Best epoch {best} of {last}: validation loss {loss:.4f}, accuracy {accuracy:.2%}.{stopped} "
@@ -108,7 +107,7 @@ class Training:
                 stopped=stopped,
                 kept=kept.epoch,
             ),
-            Message("{verdict}", verdict=f"{verdict[:1].upper()}{verdict[1:]}"),
+            split_verdict(kept, len(self.experiment.splits.val)),
         ]
 
     @property

@@ -27,7 +27,7 @@ def diagnose(run: str, as_json: bool) -> None:
     diagnosis, path = found.diagnosis, found.run.path
     screen = console(as_json)
     screen.print(f"Diagnosis of {path}", soft_wrap=True)
-    screen.print(diagnosis.sentence, style="bold", soft_wrap=True)
+    screen.print(str(diagnosis.sentence), style="bold", soft_wrap=True)
     screen.print()
     for sentence in diagnosis.evidence.sentences if diagnosis.evidence is not None else []:
         screen.print(f"  {sentence}", soft_wrap=True)

@@ -54,7 +54,9 @@ def read_recipe(name: str, settings: tuple[str, ...], options: dict[str, Any]) -
     for setting in settings:
         key, separator, value = setting.partition("=")
         if not separator or not key:
-            raise RecipeError(f"--set {setting}: this is not KEY=VALUE, as in --set optimizer.momentum=0.9.")
+            raise RecipeError(
+                "--set {setting}: this is not KEY=VALUE, as in --set optimizer.momentum=0.9.", setting=setting
+            )
         changes[key.strip()] = _value(value.strip())
     for option, key, _, _ in _OPTIONS:
         value = options[option.removeprefix("--").replace("-", "_")]
@@ -83,4 +85,6 @@ def _sizes(text: str) -> list[int]:
     try:
         return [int(size) for size in text.split(",") if size.strip()]
     except ValueError:
-        raise RecipeError(f"--hidden {text}: sizes are whole numbers with commas between them: 128,64.") from None
+        raise RecipeError(
+            "--hidden {text}: sizes are whole numbers with commas between them: 128,64.", text=text
+        ) from None

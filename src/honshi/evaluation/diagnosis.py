@@ -14,6 +14,7 @@ from typing import Any, Literal
 from honshi.evaluation.evidence import GAP, Evidence, Measured, gather
 from honshi.evaluation.history import Row
 from honshi.evaluation.intervals import wilson
+from honshi.messages import Message
 
 Verdict = Literal[
     "good-fit",
@@ -43,7 +44,7 @@ WIDE = 0.03  # half the width of the interval of the validation accuracy
 
 @dataclass(frozen=True)
 class Divergence:
-    """Where a training stopped because a loss was no number any more; ``diverged.json`` of a run folder.
+    """Where a training stopped because a loss became infinite or NaN; ``diverged.json`` of a run folder.
 
     Attributes:
         epoch: from 1.
@@ -69,11 +70,11 @@ class Diagnosis:
 
     verdict: Verdict
     epoch: int | None
-    sentence: str
+    sentence: Message
     evidence: Evidence | None
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "sentence": str(self.sentence)}
 
 
 def diagnose(
@@ -101,7 +102,7 @@ def diagnose(
         restore_best: whether the weights kept are those of the best epoch, else of the last.
         loss_floor: the lowest loss that label smoothing leaves possible (`honshi.losses.floor`).
         nearest_neighbour: what can be had without learning (`honshi.evaluation.reference`).
-        divergence: where the training stopped because a loss was no number.
+        divergence: where the training stopped because a loss became infinite or NaN.
     """
     finite = [row for row in rows if all(map(math.isfinite, (row.train_loss, row.val_loss)))]
     evidence = None
@@ -117,15 +118,13 @@ def diagnose(
         )
     if divergence is None and len(finite) < len(rows):
         broken = next(row for row in rows if row not in finite)
-        divergence = Divergence(broken.epoch, None, "a loss became infinite or not a number")
+        divergence = Divergence(broken.epoch, None, "a loss became infinite or NaN")
     if divergence is not None:
-        where = f"epoch {divergence.epoch}" + (f", step {divergence.step}" if divergence.step is not None else "")
-        return Diagnosis(
-            "diverged",
-            divergence.epoch,
-            f"Diverged in {where}: a loss became infinite or not a number; lower the learning rate.",
-            evidence,
-        )
+        where = Message("epoch {epoch}", epoch=divergence.epoch)
+        if divergence.step is not None:
+            where = Message("epoch {epoch}, step {step}", epoch=divergence.epoch, step=divergence.step)
+        said = Message("Diverged in {where}: a loss became infinite or NaN; lower the learning rate.", where=where)
+        return Diagnosis("diverged", divergence.epoch, said, evidence)
     if evidence is None:
         raise ValueError("there is neither a row nor a divergence to diagnose")
     return _judge(evidence)
@@ -134,7 +133,7 @@ def diagnose(
 def _judge(evidence: Evidence) -> Diagnosis:
     """The first finding that holds, from the gravest down."""
 
-    def found(verdict: Verdict, epoch: int | None, sentence: str) -> Diagnosis:
+    def found(verdict: Verdict, epoch: int | None, sentence: Message) -> Diagnosis:
         return Diagnosis(verdict, epoch, sentence, evidence)
 
     epochs, best = evidence.epochs, evidence.best_epoch
@@ -143,36 +142,51 @@ def _judge(evidence: Evidence) -> Diagnosis:
             return found(
                 "diverged",
                 evidence.shot,
-                f"Diverged in epoch {evidence.shot}: the loss shot above that of guessing, and the training ended "
-                "where guessing is; lower the learning rate.",
+                Message(
+                    "Diverged in epoch {shot}: the loss shot above that of guessing, and the training ended where "
+                    "guessing is; lower the learning rate.",
+                    shot=evidence.shot,
+                ),
             )
         if epochs < 3 or evidence.val_level < MOVING:
             return found(
                 "plateaued",
                 epochs,
-                f"Plateaued: after {epochs} epochs it is hardly better than guessing, and slowly getting better; "
-                "train longer, or with a higher learning rate.",
+                Message(
+                    "Plateaued: after {epochs} epochs it is hardly better than guessing, and slowly getting better; "
+                    "train longer, or with a higher learning rate.",
+                    epochs=epochs,
+                ),
             )
         return _stuck(evidence)
     if evidence.train_shot is not None:
         return found(
             "unstable",
             evidence.train_shot,
-            f"Unstable: in epoch {evidence.train_shot} the training loss shot above that of guessing before it came "
-            "back; lower the learning rate.",
+            Message(
+                "Unstable: in epoch {train_shot} the training loss shot above that of guessing before it came "
+                "back; lower the learning rate.",
+                train_shot=evidence.train_shot,
+            ),
         )
     if evidence.jumps >= JUMPS:
         return found(
             "unstable",
             evidence.highest_jump,
-            "Unstable: the validation loss jumps up and down by more than noise, the farthest at epoch "
-            f"{evidence.highest_jump}; lower the learning rate.",
+            Message(
+                "Unstable: the validation loss jumps up and down by more than noise, the farthest at epoch "
+                "{highest_jump}; lower the learning rate.",
+                highest_jump=evidence.highest_jump,
+            ),
         )
     if evidence.rise is not None and evidence.rise_noise is not None and evidence.rise > max(RISE, evidence.rise_noise):
         return found(
             "overfitting",
             best,
-            f"Overfitting since epoch {best}: from there on the training loss falls and the validation loss rises.",
+            Message(
+                "Overfitting since epoch {best}: from there on the training loss falls and the validation loss rises.",
+                best=best,
+            ),
         )
     if (
         evidence.fall is not None
@@ -183,56 +197,77 @@ def _judge(evidence: Evidence) -> Diagnosis:
         return found(
             "still-learning",
             epochs,
-            f"Still learning: the validation loss falls to the end, by {evidence.fall:.0%} over the last third of the "
-            "epochs; train longer.",
+            Message(
+                "Still learning: the validation loss falls to the end, by {fall:.0%} over the last third of the "
+                "epochs; train longer.",
+                fall=evidence.fall,
+            ),
         )
     train_error, val_error = 1 - evidence.train_accuracy, 1 - evidence.val_accuracy
     if evidence.gap_interval[0] > GAP and val_error >= ERROR_RATIO * train_error:
         return found(
             "overfitting",
             evidence.gap_since,
-            f"Overfitting since epoch {evidence.gap_since}: from there on it knows its own images better, by "
-            f"{evidence.gap * 100:.1f} points in the end.",
+            Message(
+                "Overfitting since epoch {gap_since}: from there on it knows its own images better, by {gap:.1f} "
+                "points in the end.",
+                gap_since=evidence.gap_since,
+                gap=evidence.gap * 100,
+            ),
         )
     lower, upper = evidence.val_interval
     if evidence.nearest_neighbour is not None and upper < evidence.nearest_neighbour:
-        return _poor(evidence, "worse than looking for the most similar training image")
+        return _poor(evidence, Message("worse than looking for the most similar training image"))
     if upper < POOR and evidence.train_accuracy < POOR:
-        return _poor(evidence, f"wrong on {train_error:.0%} of its own training images")
+        return _poor(evidence, Message("wrong on {error:.0%} of its own training images", error=train_error))
     half = (upper - lower) / 2
     if half > WIDE:
         return found(
             "too-noisy",
             None,
-            f"Too noisy to say: nothing stands out, and {evidence.val_size:,} validation images know the accuracy to "
-            f"± {half:.1%} only.",
+            Message(
+                "Too noisy to say: nothing stands out, and {val_size:,} validation images know the accuracy to ± "
+                "{half:.1%} only.",
+                val_size=evidence.val_size,
+                half=half,
+            ),
         )
     if epochs == 1:
-        return found("too-noisy", None, "Too early to say: nothing stands out, and one epoch is no curve.")
+        return found("too-noisy", None, Message("Too early to say: nothing stands out, and one epoch is no curve."))
     return found(
         "good-fit",
         None,
-        f"Good fit: no gap that matters ({evidence.gap * 100:+.1f} points), no rise, and little left to gain by "
-        "training longer.",
+        Message(
+            "Good fit: no gap that matters ({gap:+.1f} points), no rise, and little left to gain by training longer.",
+            gap=evidence.gap * 100,
+        ),
     )
 
 
-def _poor(evidence: Evidence, how: str) -> Diagnosis:
+def _poor(evidence: Evidence, how: Message) -> Diagnosis:
     """A score that is low and has no gap: is it that of a model too small, or is it on its way?"""
     if evidence.train_fall is not None and evidence.train_fall >= FALL and not evidence.annealed:
         return Diagnosis(
             "still-learning",
             evidence.epochs,
-            f"Still learning: it is {how}, and the training loss fell by {evidence.train_fall:.0%} over the last third "
-            "of the epochs; train longer.",
+            Message(
+                "Still learning: it is {how}, and the training loss fell by {train_fall:.0%} over the last third "
+                "of the epochs; train longer.",
+                how=how,
+                train_fall=evidence.train_fall,
+            ),
             evidence,
         )
     if evidence.train_rises >= RESTLESS:
         return Diagnosis(
             "unstable",
             evidence.highest_jump,
-            f"Unstable: it is {how}, and the training loss itself went up in {evidence.train_rises:.0%} of the epochs; "
-            "lower the learning rate.",
+            Message(
+                "Unstable: it is {how}, and the training loss itself went up in {train_rises:.0%} of the epochs; "
+                "lower the learning rate.",
+                how=how,
+                train_rises=evidence.train_rises,
+            ),
             evidence,
         )
     if evidence.train_level >= STUCK:
@@ -240,7 +275,7 @@ def _poor(evidence: Evidence, how: str) -> Diagnosis:
     return Diagnosis(
         "underfitting",
         None,
-        f"Underfitting: it has stopped improving, has hardly a gap, and is {how}.",
+        Message("Underfitting: it has stopped improving, has hardly a gap, and is {how}.", how=how),
         evidence,
     )
 
@@ -249,23 +284,40 @@ def _stuck(evidence: Evidence) -> Diagnosis:
     return Diagnosis(
         "stuck",
         None,
-        f"Stuck: after {evidence.epochs} epochs it does little better than guessing, and nothing moves: the network is "
-        "too small, or steps that were too long have killed it.",
+        Message(
+            "Stuck: after {epochs} epochs it does little better than guessing, and nothing moves: the "
+            "network is too small, or steps that were too long have killed it.",
+            epochs=evidence.epochs,
+        ),
         evidence,
     )
 
 
-def split_verdict(row: Row, val_size: int) -> str:
+def split_verdict(row: Row, val_size: int) -> Message:
     """One sentence on the gap between training and validation accuracy at an epoch.
 
     The gap counts only where the training accuracy lies outside the 95 % interval of the validation
     accuracy: a validation set of this size cannot tell smaller differences from luck.
     """
     lower, upper = wilson(round(row.val_accuracy * val_size), val_size)
-    shown = f"validation {row.val_accuracy:.2%} (95 % interval {lower:.2%} to {upper:.2%}, n = {val_size:,})"
     gap = (row.train_accuracy - row.val_accuracy) * 100
     if row.train_accuracy > upper:
-        return f"{shown}, training {gap:.2f} points above it: more than chance, it knows its own images better."
-    if row.train_accuracy < lower:
-        return f"{shown}, training {-gap:.2f} points below it: as while it still learns fast, or with dropout."
-    return f"{shown}, training {row.train_accuracy:.2%}: no gap that {val_size:,} images could show."
+        verdict = Message(
+            "training {gap:.2f} points above it: more than chance, it knows its own images better", gap=gap
+        )
+    elif row.train_accuracy < lower:
+        verdict = Message(
+            "training {gap:.2f} points below it: as while it still learns fast, or with dropout", gap=-gap
+        )
+    else:
+        verdict = Message(
+            "training {accuracy:.2%}: no gap that {n:,} images could show", accuracy=row.train_accuracy, n=val_size
+        )
+    return Message(
+        "Validation {accuracy:.2%} (95 % interval {lower:.2%} to {upper:.2%}, n = {n:,}), {verdict}.",
+        accuracy=row.val_accuracy,
+        lower=lower,
+        upper=upper,
+        n=val_size,
+        verdict=verdict,
+    )

@@ -13,6 +13,7 @@ from statistics import median
 
 from honshi.evaluation.history import Row, best_row
 from honshi.evaluation.intervals import wilson
+from honshi.messages import Message
 
 # A loss above so much of that of guessing is a shot: the steps were too long for whatever was there before.
 SHOT = 1.10
@@ -100,35 +101,73 @@ class Evidence:
     nearest_neighbour: float | None
 
     @property
-    def sentences(self) -> list[str]:
+    def sentences(self) -> list[Message]:
         """The evidence in words."""
         lower, upper = self.val_interval
         gap_lower, gap_upper = self.gap_interval
-        how = "eval mode" if self.in_eval_mode else "measured along the way, not in eval mode"
+        in_eval_mode = Message("eval mode")
+        along_the_way = Message("measured along the way, not in eval mode")
         said = [
-            f"Validation {self.val_accuracy:.2%} (95 % interval {lower:.2%} to {upper:.2%}, n = {self.val_size:,}), "
-            f"loss {self.val_loss:.4f}, at epoch {self.kept_epoch}, whose weights the run keeps.",
-            f"Training {self.train_accuracy:.2%}, loss {self.train_loss:.4f} ({how}): a gap of {self.gap * 100:+.2f} "
-            f"points (95 % interval {gap_lower * 100:+.2f} to {gap_upper * 100:+.2f}).",
-            f"Best epoch {self.best_epoch} of {self.epochs}; guessing has a loss of {self.guessing_loss:.4f}.",
+            Message(
+                "Validation {accuracy:.2%} (95 % interval {lower:.2%} to {upper:.2%}, n = {n:,}), loss {loss:.4f}, "
+                "at epoch {epoch}, whose weights the run keeps.",
+                accuracy=self.val_accuracy,
+                lower=lower,
+                upper=upper,
+                n=self.val_size,
+                loss=self.val_loss,
+                epoch=self.kept_epoch,
+            ),
+            Message(
+                "Training {accuracy:.2%}, loss {loss:.4f} ({how}): a gap of {gap:+.2f} points "
+                "(95 % interval {lower:+.2f} to {upper:+.2f}).",
+                accuracy=self.train_accuracy,
+                loss=self.train_loss,
+                how=in_eval_mode if self.in_eval_mode else along_the_way,
+                gap=self.gap * 100,
+                lower=gap_lower * 100,
+                upper=gap_upper * 100,
+            ),
+            Message(
+                "Best epoch {best} of {epochs}; guessing has a loss of {loss:.4f}.",
+                best=self.best_epoch,
+                epochs=self.epochs,
+                loss=self.guessing_loss,
+            ),
         ]
-        if self.fall is not None:
-            change = f"fell by {self.fall:.1%}" if self.fall > 0 else "did not fall any further"
-            said.append(f"Over the last third of the epochs the lowest validation loss {change}.")
+        if self.fall is not None and self.fall > 0:
+            said.append(
+                Message(
+                    "Over the last third of the epochs the lowest validation loss fell by {fall:.1%}.", fall=self.fall
+                )
+            )
+        elif self.fall is not None:
+            said.append(
+                Message("Over the last third of the epochs the lowest validation loss did not fall any further.")
+            )
         if self.rise is not None and self.rise_noise is not None:
             said.append(
-                f"After the best epoch the validation loss rose by {self.rise:.1%}; "
-                f"noise could bring {self.rise_noise:.1%}."
+                Message(
+                    "After the best epoch the validation loss rose by {rise:.1%}; noise could bring {noise:.1%}.",
+                    rise=self.rise,
+                    noise=self.rise_noise,
+                )
             )
         if self.highest_jump is not None:
             said.append(
-                f"The validation loss jumps up and comes back by {math.expm1(self.jumps):.1%} in the mean epoch, "
-                f"the farthest at epoch {self.highest_jump}."
+                Message(
+                    "The validation loss jumps up and comes back by {height:.1%} in the mean epoch, the farthest at "
+                    "epoch {epoch}.",
+                    height=math.expm1(self.jumps),
+                    epoch=self.highest_jump,
+                )
             )
         if self.nearest_neighbour is not None:
             said.append(
-                f"Taking the class of the most similar training image, without any learning, gives "
-                f"{self.nearest_neighbour:.2%}."
+                Message(
+                    "Taking the class of the most similar training image, without any learning, gives {accuracy:.2%}.",
+                    accuracy=self.nearest_neighbour,
+                )
             )
         return said
 

@@ -30,7 +30,7 @@ def draw_diagnosis(rows: Sequence[Row], diagnosis: Diagnosis, path: Path) -> Non
     From the epoch on since which it overfits all is shaded; where it diverged or jumped, the epoch.
     """
     figure = _curves(rows)
-    figure.suptitle(diagnosis.sentence, fontsize=9, x=0.01, ha="left")
+    figure.suptitle(str(diagnosis.sentence), fontsize=9, x=0.01, ha="left")
     if diagnosis.epoch is not None:
         start = diagnosis.epoch
         end = max(rows[-1].epoch, start) if diagnosis.verdict == "overfitting" else start + 0.5
