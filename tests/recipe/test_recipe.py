@@ -31,6 +31,7 @@ from honshi.recipe import (
     TrainingOptions,
     TTAOptions,
     built_in,
+    kinds,
 )
 
 positive = st.floats(min_value=0, exclude_min=True, allow_infinity=False, allow_nan=False)
@@ -264,7 +265,7 @@ class TestWhatDoesNotHoldTogether:
     @pytest.mark.parametrize(
         ("toml", "sentence"),
         [
-            ("model.kind = 'rnn'", "model.kind is 'rnn'; it can be 'mlp', 'cnn'."),
+            ("model.kind = 'rnn'", f"model.kind is 'rnn'; it can be {', '.join(map(repr, kinds()))}."),
             ("optimizer.kind = 'sdg'", "optimizer.kind is 'sdg'; it can be 'sgd', 'adam', 'adamw', 'muon'."),
             ("schedule.kind = 1", "schedule.kind is '1'; it can be 'constant', 'step', 'cosine', 'one-cycle'."),
             ("loss.kind = 'mse'", "loss.kind: input should be 'cross-entropy' (it is 'mse')."),

@@ -58,17 +58,36 @@ def read_recipe(name: str, settings: tuple[str, ...], options: dict[str, Any]) -
                 "--set {setting}: this is not KEY=VALUE, as in --set optimizer.momentum=0.9.", setting=setting
             )
         changes[key.strip()] = _value(value.strip())
+    recipe = Recipe.read(name)
+    kind = changes.get("model.kind", recipe.model.kind)
     for option, key, _, _ in _OPTIONS:
         value = options[option.removeprefix("--").replace("-", "_")]
         if value is not None:
+            _check_that_the_model_has_it(option, key, kind)
             changes[key] = _sizes(value) if option == "--hidden" else value
-    return Recipe.read(name).changed(changes)
+    return recipe.changed(changes)
 
 
 def given_options(settings: tuple[str, ...], options: dict[str, Any]) -> list[str]:
     """The options that change a recipe and were given."""
     names = [option for option, *_ in _OPTIONS if options[option.removeprefix("--").replace("-", "_")] is not None]
     return [*names, "--set"] if settings else names
+
+
+def _check_that_the_model_has_it(option: str, key: str, kind: object) -> None:
+    from honshi.errors import RecipeError
+    from honshi.recipe import kind_called
+
+    part, _, leaf = key.partition(".")
+    model = kind_called(kind)
+    if part == "model" and model is not None and leaf not in model.model_fields:
+        raise RecipeError(
+            "{option}: a model of the kind {kind!r} has no {key}. It has: {known}.",
+            option=option,
+            kind=kind,
+            key=leaf,
+            known=", ".join(model.model_fields),
+        )
 
 
 def _value(text: str) -> Any:
