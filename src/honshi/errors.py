@@ -3,6 +3,7 @@
     HonshiError                    exit code 1: it failed while working
     ├── RequestError               exit code 2: the request itself was wrong
     │   ├── RecipeError            a recipe or option that does not hold together
+    │   ├── ArgumentError (ValueError)  a function of the library was given a value that cannot be
     │   ├── DataNotFoundError      no data set of that name, no such folder
     │   ├── RunNotFoundError       no run, or more than one, answers to that name
     │   └── AlreadyOpenedError     another model has sat this test set
@@ -64,6 +65,10 @@ class RequestError(HonshiError):
 
 class RecipeError(RequestError):
     """A recipe, or an option that changes one, is not valid."""
+
+
+class ArgumentError(RequestError, ValueError):
+    """A function of the library was given a value that cannot be: nothing has been started."""
 
 
 class DataNotFoundError(RequestError):

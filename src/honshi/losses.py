@@ -5,13 +5,15 @@ Shapes: b images in a batch; k classes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from honshi.errors import RecipeError
+from honshi.arguments import check_range
+from honshi.errors import ArgumentError, RecipeError
 from honshi.recipe import CrossEntropyOptions
 
 
@@ -33,7 +35,15 @@ class CrossEntropy(nn.Module):
         Args:
             weight: float (k,), one for each class.
             label_smoothing: the probability that is spread evenly over all classes.
+
+        Raises:
+            ArgumentError: the weights are no weights, or nothing is left of the labels.
         """
+        check_range("label_smoothing", label_smoothing, below=1)
+        if weight is not None and (weight.dim() != 1 or not bool((weight >= 0).all() & (weight < math.inf).all())):
+            raise ArgumentError(
+                "weight has a number for each class, each at least 0, and not {value!r}.", value=weight.tolist()
+            )
         super().__init__()
         self.register_buffer("weight", weight)
         self.label_smoothing = label_smoothing
@@ -65,7 +75,9 @@ def build(options: CrossEntropyOptions, class_counts: Sequence[int]) -> CrossEnt
     else:
         if len(options.class_weights) != len(counts):
             raise RecipeError(
-                f"loss.class_weights has {len(options.class_weights)} weights and the data {len(counts)} classes."
+                "loss.class_weights has {weights} weights and the data {classes} classes.",
+                weights=len(options.class_weights),
+                classes=len(counts),
             )
         weight = torch.tensor(options.class_weights, dtype=torch.float32)
     mean = (weight * counts).sum() / counts.sum()

@@ -7,7 +7,7 @@ from torch import nn
 
 from honshi.errors import ModelError
 from honshi.models import CNN, MLP, TTA, Ensemble, network_in
-from honshi.models.architecture import architecture_of, from_architecture
+from honshi.models.architecture import architecture_of, from_architecture, is_ours
 
 MODELS = [
     MLP(12, (5, 4), 3, dropout=0.25, batch_norm=True),
@@ -57,3 +57,25 @@ def test_the_network_is_found_within_what_is_around_it() -> None:
 
     assert network_in(TTA(Ensemble([network, MLP()]), shift=1)) is network
     assert network_in(network) is network
+
+
+@pytest.mark.parametrize(
+    "claim", [{"inputs": 10**12}, {"hidden": [10**9, 10**9]}, {"classes": 3}, {"hidden": [128, 64, 32]}], ids=str
+)
+def test_a_description_that_its_weights_do_not_bear_out_is_refused_before_it_takes_memory(
+    claim: dict[str, object],
+) -> None:
+    weights = MLP().state_dict()
+
+    with pytest.raises(ModelError, match=r"x: the weights do not fit the model: layer\d\.\w+ is .* and should be "):
+        from_architecture({**architecture_of(MLP()), **claim}, "x", weights)
+
+
+def test_a_layer_that_was_replaced_makes_it_another_model() -> None:
+    head, activation = MLP(), CNN()
+    head.layer3 = nn.Linear(64, 5)
+    activation.get_submodule("stages.stage1")[3] = nn.GELU()  # type: ignore[operator]
+
+    assert architecture_of(head) == {"kind": "honshi.models.mlp.MLP"}
+    assert architecture_of(activation) == {"kind": "honshi.models.cnn.CNN"}
+    assert not is_ours(TTA(Ensemble([MLP(), head])))

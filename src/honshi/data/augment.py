@@ -9,14 +9,17 @@ Shapes: n images of a block, each (c, h, w); k classes.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 from torch.nn.functional import grid_sample, one_hot
 
+from honshi.errors import ArgumentError
 from honshi.recipe import AugmentOptions
+from honshi.recipe.explain import explain
 
 # Control points of the elastic field along each side. On 28 pixels they smooth it like a Gaussian of 4
 # pixels, which is what Simard et al. found best on MNIST.
@@ -50,6 +53,17 @@ class Augmentation:
     erase: float = 0.0
     flip: bool = False
     mixup: float = 0.0
+
+    def __post_init__(self) -> None:
+        """
+        Raises:
+            ArgumentError: one of them is out of the range that it has in a recipe.
+        """
+        options = asdict(self)
+        try:
+            AugmentOptions(**options)
+        except ValidationError as error:
+            raise ArgumentError("Augmentation: {problem}", problem=explain(error, AugmentOptions, options)) from None
 
     def __call__(self, pixels: Tensor, draws: torch.Generator) -> Tensor:
         """Change images.

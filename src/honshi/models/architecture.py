@@ -7,9 +7,10 @@ from importlib import import_module
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from honshi.errors import ModelError
+from honshi.messages import Message
 from honshi.models.ensemble import Ensemble
 from honshi.models.tta import TTA
 from honshi.recipe import ModelOptions, kind_called, kinds
@@ -34,19 +35,43 @@ def architecture_of(model: nn.Module) -> dict[str, Any]:
     return {"kind": f"{type(model).__module__}.{type(model).__qualname__}"}
 
 
-def from_architecture(architecture: Mapping[str, Any], where: str = "The description") -> nn.Module:
-    """The model of which `architecture_of` gave this, with new weights; ``where`` is named in errors.
+def from_architecture(
+    architecture: Mapping[str, Any], where: str = "The description", weights: Mapping[str, Tensor] | None = None
+) -> nn.Module:
+    """The model of which `architecture_of` gave this, with new weights.
+
+    Args:
+        architecture: what `architecture_of` gave.
+        where: named in errors.
+        weights: that are meant for it, where they are at hand.
 
     Raises:
-        ModelError: it is not one of honshi's own.
+        ModelError: it is not one of honshi's own, or the weights are for another one.
         KeyError, TypeError, ValueError: it is no architecture.
     """
+    if weights is not None:
+        # Shapes without memory for them: a description may claim any size.
+        with torch.device("meta"):
+            claimed = _shapes(_built(architecture, where).state_dict())
+        if claimed != (found := _shapes(weights)):
+            name = next(name for name in [*claimed, *found] if claimed.get(name) != found.get(name))
+            raise ModelError(
+                "{where}: the weights do not fit the model: {name} is {found} and should be {wanted}.",
+                where=where,
+                name=name,
+                found=_shown(found.get(name)),
+                wanted=_shown(claimed.get(name)),
+            )
+    return _built(architecture, where)
+
+
+def _built(architecture: Mapping[str, Any], where: str) -> nn.Module:
     options = dict(architecture)
     match options.pop("kind"):
         case "ensemble":
-            return Ensemble([from_architecture(member, where) for member in options["members"]])
+            return Ensemble([_built(member, where) for member in options["members"]])
         case "tta":
-            return TTA(from_architecture(options["model"], where), shift=options["shift"], flip=options["flip"])
+            return TTA(_built(options["model"], where), shift=options["shift"], flip=options["flip"])
         case kind:
             known = kind_called(kind)
             if known is None:
@@ -97,5 +122,14 @@ def _arguments(network: nn.Module) -> dict[str, Any]:
 def _layers(network: nn.Module) -> list[tuple[Any, ...]]:
     """What tells whether one network's weights mean the same in another one."""
     modules = [(name, type(module)) for name, module in network.named_modules()]
-    weights = [(name, tuple(tensor.shape)) for name, tensor in network.state_dict().items()]
-    return [*modules, *weights]
+    return [*modules, *_shapes(network.state_dict()).items()]
+
+
+def _shapes(weights: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in weights.items()}
+
+
+def _shown(shape: tuple[int, ...] | None) -> Message:
+    if shape is None:
+        return Message("not there")
+    return Message("{sizes}", sizes="×".join(map(str, shape)) or "a single number")

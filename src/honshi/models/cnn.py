@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
+from honshi.arguments import check_count, check_range
+from honshi.errors import ArgumentError
 from honshi.native.layers import PoolingStage
 
 
@@ -45,8 +47,24 @@ class CNN(nn.Module):
             dropout: probability of dropping a feature before the last layer.
 
         Raises:
-            ValueError: residual has another length than widths.
+            ArgumentError: there cannot be such layers.
         """
+        check_count("channels", channels)
+        check_count("classes", classes)
+        check_count("the number of widths", len(widths))
+        for width in widths:
+            check_count("a width", width)
+        for layers in residual:
+            check_count("a number of residual layers", layers, least=0)
+        if residual and len(residual) != len(widths):
+            raise ArgumentError(
+                "residual has a number for each of the {stages} stages of widths, or is left out; it has {found}.",
+                stages=len(widths),
+                found=len(residual),
+            )
+        if stem not in ("pool", "stride"):
+            raise ArgumentError('stem is "pool" or "stride", not {value!r}.', value=stem)
+        check_range("dropout", dropout, below=1)
         super().__init__()
         # What builds this model again; it is saved beside the weights.
         self.architecture = {

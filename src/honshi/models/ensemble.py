@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from honshi.arguments import check_count
 from honshi.models.modes import full_precision
 
 
@@ -31,7 +32,11 @@ class Ensemble(nn.Module):
         """
         Args:
             members: each from images (b, c, h, w) to logits (b, k), with first weights of its own.
+
+        Raises:
+            ArgumentError: there is none.
         """
+        check_count("the number of members", len(members))
         super().__init__()
         self.members = nn.ModuleList(members)
 

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
+from honshi.arguments import check_count, check_range
+
 
 class MLP(nn.Module):
     """Linear layers with ReLU between them; with the defaults the lecture's 784-128-64-10.
@@ -35,7 +37,15 @@ class MLP(nn.Module):
             classes: k.
             dropout: probability of dropping an activation of a hidden layer.
             batch_norm: normalise the hidden layers.
+
+        Raises:
+            ArgumentError: there cannot be such layers.
         """
+        check_count("inputs", inputs)
+        check_count("classes", classes)
+        for size in hidden:
+            check_count("a size in hidden", size)
+        check_range("dropout", dropout, below=1)
         super().__init__()
         # What builds this model again; it is saved beside the weights.
         self.architecture = {

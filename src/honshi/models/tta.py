@@ -8,6 +8,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from honshi.arguments import check_count
 from honshi.models.ensemble import log_mean_probability
 
 
@@ -25,7 +26,11 @@ class TTA(nn.Module):
             model: images (b, c, h, w) to logits (b, k).
             shift: pixels, less than a side; 0 for no shifted copies.
             flip: ask about mirrored copies as well. Not for digits and letters.
+
+        Raises:
+            ArgumentError: shift is no number of pixels.
         """
+        check_count("shift", shift, least=0)
         super().__init__()
         self.model = model
         self.shift = shift

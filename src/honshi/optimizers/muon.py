@@ -17,6 +17,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.adam import adam
 
+from honshi.arguments import check_range
+from honshi.errors import ArgumentError
 from honshi.native.muon import compiled_steps
 from honshi.native.tensors import disjoint, is_watched
 
@@ -51,12 +53,18 @@ class Muon(Optimizer):
             weight_decay: by how much of itself times ``lr`` a matrix shrinks at each step; others do not.
 
         Raises:
-            ValueError: a matrix has fewer than two dimensions.
+            ArgumentError: a matrix has fewer than two dimensions, or a number is out of its range.
         """
+        rates = {"lr": lr, "adam_lr": adam_lr}
+        for name, number in {**rates, "weight_decay": weight_decay}.items():
+            if not isinstance(number, Tensor):
+                check_range(name, number)
+        for name, fraction in (("momentum", momentum), ("betas[0]", betas[0]), ("betas[1]", betas[1])):
+            check_range(name, fraction, below=1)
         first: dict[str, Any] = {"params": list(matrices), "lr": lr}
         second: dict[str, Any] = {"params": list(others), "lr": adam_lr}
         if any(matrix.dim() < 2 for matrix in first["params"]):
-            raise ValueError("Muon is for parameters of two dimensions and more: give vectors as others")
+            raise ArgumentError("Muon is for parameters of two dimensions and more: give vectors as others.")
         defaults = {"momentum": momentum, "betas": betas, "weight_decay": weight_decay}
         super().__init__([{**first, "muon": True}, {**second, "muon": False}], defaults)
         if any(matrix.device.type == "cpu" for matrix in first["params"]):

@@ -16,7 +16,7 @@ from safetensors.torch import load as from_safetensors
 from safetensors.torch import save as to_safetensors
 from torch import nn
 
-from honshi.errors import DataError, ModelError
+from honshi.errors import ArgumentError, DataError, ModelError
 from honshi.files import sha256, write_json, write_whole
 from honshi.models import parameter_count
 from honshi.models.architecture import architecture_of, from_architecture
@@ -103,9 +103,10 @@ def load_model(path: str | Path, into: nn.Module | None = None) -> nn.Module:
                 f"{path}: these are not the weights that {sidecar_path.name} was written for. "
                 "Put the two files that were saved together beside one another."
             )
+        weights = from_safetensors(content)
         if into is None:
-            into = from_architecture(sidecar["architecture"], str(path))
-        unwrapped(into).load_state_dict(from_safetensors(content))
+            into = from_architecture(sidecar["architecture"], str(path), weights)
+        unwrapped(into).load_state_dict(weights)
         if "input_shape" in sidecar:
             card = Card(contract_from_json(sidecar), tuple(sidecar["classes"]), float(sidecar["temperature"]))
             attach(into, card)
@@ -116,6 +117,12 @@ def load_model(path: str | Path, into: nn.Module | None = None) -> nn.Module:
     except (SafetensorError, RuntimeError) as error:
         first_line = " ".join(str(error).split())
         raise ModelError(f"{path}: the weights do not fit the model: {first_line}") from error
-    except (DataError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{sidecar_path}: this is not the description of a model: {error!r}.") from error
+    except (DataError, ArgumentError) as error:
+        raise ModelError(
+            "{path}: this is not the description of a model: {problem}", path=sidecar_path, problem=error
+        ) from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ModelError(
+            "{path}: this is not the description of a model: {problem!r}.", path=sidecar_path, problem=error
+        ) from error
     return into.eval()
