@@ -106,7 +106,7 @@ def predict_pixels(model: nn.Module, pixels: Tensor) -> Predictions:
     device = device_of(model)
     # For one image it would take longer to look for such layers than they save.
     compiled = compiled_layers(model) if len(pixels) > 1 else nullcontext()
-    with evaluating(model), compiled:
-        logits = [model(card.contract.normalization(part.to(device))) for part in pixels.split(BATCH_SIZE)]
+    with evaluating(model) as scored, compiled:
+        logits = [scored(card.contract.normalization(part.to(device))) for part in pixels.split(BATCH_SIZE)]
     probabilities = (torch.cat(logits).cpu() / card.temperature).softmax(1, dtype=torch.float64)
     return Predictions(card.classes, probabilities)

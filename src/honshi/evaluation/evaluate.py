@@ -62,9 +62,9 @@ def infer(model: nn.Module, data: Data, batch_size: int = BATCH_SIZE) -> tuple[T
         ModelError: there are no images.
     """
     device = device_of(model)
-    with evaluating(model), compiled_layers(model):
+    with evaluating(model) as scored, compiled_layers(scored):
         outputs = [
-            (full_precision(model(inputs)), labels) for inputs, labels in make_batches(data, batch_size, device=device)
+            (full_precision(scored(inputs)), labels) for inputs, labels in make_batches(data, batch_size, device=device)
         ]
     if not outputs:
         raise ModelError("There are no images to evaluate.")

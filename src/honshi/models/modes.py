@@ -1,31 +1,124 @@
-"""Looking at a model without changing it."""
+"""Looking at a model without changing it, also from several threads at once.
+
+The mode is kept on the layers themselves, which all threads share. So evaluations that need another one than a layer
+is in count themselves: the first switches it, the last switches it back. A model that one thread trains is scored by
+the others as a copy.
+"""
 
 from __future__ import annotations
 
+import copy
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
+from honshi.errors import ModelError
+
+# Of what is below, and where an evaluation is over. An own `eval` of a model may come here again.
+_state = threading.Condition(threading.RLock())
+# Evaluations that go on: which thread looks at which model.
+_going_on: dict[object, tuple[int, nn.Module]] = {}
+# How many evaluations look at a layer, and whether it was in training mode before the first, by the layer's id.
+_evaluated: dict[int, tuple[int, bool]] = {}
+# Which thread trains a layer, by the layer's id.
+_trained_by: dict[int, int] = {}
+
 
 @contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Eval mode and no gradients; afterwards every layer is back in the mode that it was in.
+def evaluating(model: nn.Module) -> Iterator[nn.Module]:
+    """The model to ask, in eval mode and without gradients; afterwards every layer is in the mode that it was in.
 
     Each layer by itself, because a model may be in training mode with some of its layers frozen.
+
+    Raises:
+        ModelError: another thread trains the model, and it cannot be copied.
     """
-    modes: list[tuple[nn.Module, bool]] = []
-    # Where all are in eval mode already, as for one prediction after the other, there is nothing to change.
-    if _trains(model):
-        modes = [(module, module.training) for module in model.modules()]
-        model.eval()
+    evaluation = object()
+    switched: list[nn.Module] = []
+    with _state:
+        elsewhere = _is_trained_elsewhere(model)
+        if not elsewhere:
+            _going_on[evaluation] = threading.get_ident(), model
+            switched = _switch(model)
     try:
         with torch.no_grad():
-            yield
+            yield _copied(model) if elsewhere else model
     finally:
-        for module, training in modes:
-            module.training = training
+        with _state:
+            for layer in switched:
+                _switch_back(layer)
+            _going_on.pop(evaluation, None)
+            _state.notify_all()
+
+
+@contextmanager
+def being_trained(model: nn.Module) -> Iterator[None]:
+    """Inside, this thread trains the model, and nobody else switches the mode of its layers.
+
+    It begins when the evaluations by other threads that go on are over.
+    """
+    layers = list(model.modules())
+    try:
+        with _state:
+            _trained_by.update((id(layer), threading.get_ident()) for layer in layers)
+            _state.wait_for(lambda: not _is_evaluated_elsewhere(layers))
+        yield
+    finally:
+        with _state:
+            for layer in layers:
+                _trained_by.pop(id(layer), None)
+                # The mode in which the training leaves it is the one in which it stays.
+                _evaluated.pop(id(layer), None)
+
+
+def _switch(model: nn.Module) -> list[nn.Module]:
+    """The layers that stay in eval mode for as long as this evaluation goes on."""
+    trains = _trains(model)
+    # Where all are in it already, as for one prediction after the other, there is nothing to do.
+    if not trains and not _evaluated:
+        return []
+    layers = list(model.modules())
+    for layer in layers:
+        others, before = _evaluated.get(id(layer), (0, layer.training))
+        _evaluated[id(layer)] = others + 1, before
+    if trains:
+        model.eval()
+    return layers
+
+
+def _switch_back(layer: nn.Module) -> None:
+    if id(layer) not in _evaluated:  # it was trained meanwhile
+        return
+    evaluations, before = _evaluated.pop(id(layer))
+    if evaluations > 1:
+        _evaluated[id(layer)] = evaluations - 1, before
+    else:
+        layer.training = before
+
+
+def _is_trained_elsewhere(model: nn.Module) -> bool:
+    here = threading.get_ident()
+    return bool(_trained_by) and any(_trained_by.get(id(layer), here) != here for layer in model.modules())
+
+
+def _is_evaluated_elsewhere(layers: list[nn.Module]) -> bool:
+    here, ids = threading.get_ident(), set(map(id, layers))
+    others = [model for thread, model in _going_on.values() if thread != here]
+    return any(id(layer) in ids for model in others for layer in model.modules())
+
+
+def _copied(model: nn.Module) -> nn.Module:
+    try:
+        return copy.deepcopy(model).eval()
+    except Exception as error:
+        raise ModelError(
+            "The model is trained by another thread, and no copy of it can be made to be scored meanwhile ({error}). "
+            "Wait until the training is over.",
+            error=error,
+        ) from error
 
 
 def _trains(module: nn.Module) -> bool:

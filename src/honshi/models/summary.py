@@ -53,8 +53,8 @@ def layer_table(model: nn.Module, shape: tuple[int, ...]) -> list[Layer]:
     ]
     try:
         # In eval mode, because batch norm in training mode refuses a single image and would learn from it.
-        with evaluating(model):
-            model(torch.zeros(1, *shape, device=device_of(model)))
+        with evaluating(model) as scored:
+            scored(torch.zeros(1, *shape, device=device_of(model)))
     finally:
         for handle in handles:
             handle.remove()

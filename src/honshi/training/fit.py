@@ -27,6 +27,7 @@ from honshi.errors import NonFiniteLossError, SealedError
 from honshi.evaluation.evaluate import Criterion
 from honshi.evaluation.history import Row, best_row
 from honshi.models.card import Card, attach, detach
+from honshi.models.modes import being_trained
 from honshi.native.layers import compiled_layers
 from honshi.runtime import keep_freed_memory, seeded
 from honshi.training import state
@@ -174,7 +175,7 @@ def fit(
         reduced=reduced if precision == "bfloat16" else None,
     )
 
-    with seeded(seed, device), shared_layers(model, world), compiled_layers(model):
+    with seeded(seed, device), being_trained(model), shared_layers(model, world), compiled_layers(model):
         saved = world.from_first(state.read(checkpoint))
         if saved is not None:
             rows, kept_weights = state.restore(saved, checkpoint, model, optimizer, schedule, averaging, stopping)
