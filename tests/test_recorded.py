@@ -15,9 +15,10 @@ import torch
 
 import honshi
 from honshi import exam
-from honshi.errors import AlreadyOpenedError, RunError
+from honshi.data.sources import open_source
+from honshi.errors import AlreadyOpenedError, DataNotFoundError, RunError
 from honshi.exam import Ledger
-from honshi.experiment import Experiment, diagnose_run, load_splits, splits_of
+from honshi.experiment import Experiment, diagnose_run, splits_of
 from honshi.prediction import predict_pixels
 from honshi.runs import Run, all_runs, find, looks
 
@@ -43,9 +44,7 @@ def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def splits_of_recorded(run: Run) -> honshi.Splits:
     """The data of a recorded run, wherever they are now."""
-    if run.recipe.data.source == "mnist":
-        return splits_of(run)
-    return load_splits(run.recipe.changed({"data.source": "idx:moved/tiny"}))
+    return splits_of(run, None if run.recipe.data.source == "mnist" else "idx:moved/tiny")
 
 
 def test_the_runs_are_found_in_the_order_in_which_they_began() -> None:
@@ -105,10 +104,24 @@ def test_a_model_answers_as_it_did(name: str) -> None:
 def test_the_data_are_divided_as_they_were(name: str) -> None:
     run = find(name)
 
-    now = splits_of_recorded(run).manifest
+    splits = splits_of_recorded(run)
 
-    assert now.val_indices == run.manifest.val_indices
-    assert (now.train_size, now.val_size) == (run.manifest.train_size, run.manifest.val_size)
+    published = open_source("mnist" if run.recipe.data.source == "mnist" else "idx:moved/tiny").train
+    assert run.manifest.val_indices is not None
+    assert torch.equal(splits.val.pixels, published.subset(run.manifest.val_indices).pixels)
+    assert splits.train.sha256() == run.manifest.train_sha256
+
+
+def test_data_that_are_not_where_they_were_are_asked_for() -> None:
+    split = find("relative").path / "split.json"
+    split.write_text(split.read_text("utf-8").replace("/tmp/honshi-recorded", "/nowhere"), "utf-8")
+    with pytest.raises(DataNotFoundError, match="--data NEWPLACE"):
+        splits_of(find("relative"))
+
+
+def test_other_data_are_not_taken_for_those_of_then() -> None:
+    with pytest.raises(RunError, match="not those that this run was trained"):
+        splits_of(find("relative"), "mnist")
 
 
 def test_the_images_that_leak_are_left_out_as_they_were() -> None:
@@ -124,7 +137,7 @@ def test_the_looks_at_a_validation_set_are_still_counted(name: str, count: int) 
     # A look of today is counted with those of then, also where the data were moved.
     now = splits_of_recorded(run).manifest.val_sha256
     looks.note(now, "validate", run.name)
-    assert looks.count(now) == count + 1
+    assert looks.count(now) == looks.count(run.manifest.val_sha256) == count + 1
 
 
 def test_an_interrupted_training_goes_on_to_where_it_would_have_come() -> None:

@@ -20,17 +20,18 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from honshi import losses, models, optimizers
-from honshi.checks.leaks import leaks_into_validation, without, without_leaks
 from honshi.data import Splits, augment, load
 from honshi.data.copies import Leak
-from honshi.errors import NonFiniteLossError, RecipeError, RunError
+from honshi.data.leak_policy import leaks_into_validation
+from honshi.data.sources import lasting_name
+from honshi.data.split import load_again
+from honshi.errors import DataError, DataNotFoundError, IdxError, NonFiniteLossError, RecipeError, RunError
 from honshi.evaluation.calibration import fit_temperature
 from honshi.evaluation.diagnosis import Diagnosis, Divergence, diagnose
 from honshi.evaluation.evaluate import infer, loss_and_accuracy
 from honshi.evaluation.evidence import Measured
 from honshi.evaluation.history import Row, best_row
 from honshi.evaluation.reference import nearest_neighbour
-from honshi.exam.leaks import training_places_in
 from honshi.files import write_json
 from honshi.models.card import attach, needed_card
 from honshi.recipe import Recipe
@@ -43,39 +44,67 @@ from honshi.training.distributed import ALONE, World
 
 def load_splits(recipe: Recipe) -> Splits:
     """The data that a recipe asks for, read and split."""
+    data = recipe.data
     splits = load(
-        recipe.data.source,
-        val=recipe.data.val,
-        seed=recipe.data.seed,
-        normalize=recipe.data.normalize,
-        subset=recipe.data.subset,
+        data.source,
+        val=data.val,
+        seed=data.seed,
+        normalize=data.normalize,
+        subset=data.subset,
+        drop_leaks=data.drop_leaks,
     )
-    if recipe.data.drop_leaks:
-        splits = without_leaks(splits)
-        splits = without(splits, training_places_in(splits.test, splits.train))
+    looks.adopt(splits.val)
     return splits
 
 
-def open_finished(name: str) -> tuple[Run, nn.Module, Splits]:
+def open_finished(name: str, data: str | None = None) -> tuple[Run, nn.Module, Splits]:
     """A finished run with its model and the data that it was trained on.
+
+    Args:
+        name: of the run.
+        data: where the data are now, as ``--data`` takes it; where they were, if left out.
 
     Raises:
         RunNotFoundError: no run answers to that name.
         RunError: it is not finished, or the data have changed since.
     """
     run = find(name)
-    return run, run.model(), splits_of(run)
+    return run, run.model(), splits_of(run, data)
 
 
-def splits_of(run: Run) -> Splits:
-    """The data that a run was trained on.
+def splits_of(run: Run, data: str | None = None) -> Splits:
+    """The data that a run was trained on: the same images in the same parts, wherever they lie now.
+
+    Args:
+        run: which has begun.
+        data: where its data are now, as ``--data`` takes it; where they were, if left out.
 
     Raises:
-        RunError: they have changed since.
+        DataNotFoundError: they are not there.
+        RunError: they have changed since; the message says how many images are new or missing.
     """
-    splits = load_splits(run.recipe)
-    if splits.manifest != run.manifest:
-        raise RunError(f"{run.path}: the data are not those that this run was trained and validated on.")
+    options, manifest = run.recipe.data, run.manifest
+    # The first version kept a path that held from one working directory, and one from everywhere beside it.
+    name = data or (manifest.source if manifest.by_order else options.source)
+    try:
+        splits = load_again(
+            name, manifest, normalize=options.normalize, subset=options.subset, drop_leaks=options.drop_leaks
+        )
+    except DataNotFoundError as error:
+        raise DataNotFoundError(
+            "{problem} If the data of {run} were moved, say where they are: --data NEWPLACE.",
+            problem=error.message,
+            run=run.path,
+        ) from error
+    except IdxError:
+        raise
+    except DataError as error:
+        raise RunError(
+            "{run}: the data are not those that this run was trained and validated on. {problem}",
+            run=run.path,
+            problem=error.message,
+        ) from error
+    looks.adopt(splits.val)
     return splits
 
 
@@ -158,6 +187,10 @@ class Experiment:
         Raises:
             RequestError, DataError: the data, the device or the options do not allow it.
         """
+        source = lasting_name(recipe.data.source)
+        if source != recipe.data.source:
+            # So that the run can be opened from another working directory.
+            recipe = recipe.changed({"data.source": source})
         device = pick_device(recipe.training.device)
         world.check(recipe.training.batch_size, device)
         started = time.perf_counter()
@@ -184,7 +217,7 @@ class Experiment:
     @cached_property
     def leaks(self) -> list[Leak]:
         """The validation images that are among the training images too; searched once for the same images."""
-        return leaks_into_validation(self.splits)
+        return leaks_into_validation(self.splits.train, self.splits.val)
 
     def fit(
         self,
@@ -268,9 +301,10 @@ class Experiment:
     def _begin(self, run: Run) -> None:
         """Freeze what a run begins with; of one that goes on, see that it is the same."""
         if (run.path / "split.json").exists():
-            if run.manifest != self.splits.manifest:
+            if not run.manifest.describes(self.splits.train, self.splits.val):
                 raise RunError(
-                    f"{run.path}: the data are not those that this run began with, so it cannot go on. Begin a new run."
+                    "{run}: the data are not those that this run began with, so it cannot go on. Begin a new run.",
+                    run=run.path,
                 )
             return
         run.write_start(self.splits.manifest, {**describe(self.device), "processes": self.world.size})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 from collections.abc import Iterator
 from functools import cache
 
@@ -41,6 +42,14 @@ def pick_device(name: str = "auto") -> torch.device:
             "Use --device auto, or see `honshi doctor`."
         )
     return device
+
+
+def memory() -> int | None:
+    """Bytes of memory that this machine has; None where it does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # Windows has no such question
+        return None
 
 
 def device_of(model: nn.Module) -> torch.device:

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from honshi.data import fashion_mnist
+from honshi.data import fashion_mnist, verified
 from honshi.data.fashion_mnist import find_folder
 from honshi.data.sources import open_source
-from honshi.errors import DownloadError
+from honshi.errors import DataError, DownloadError
 
 NAMES = list(fashion_mnist.SHA256)
 # More than the buffers between server and client hold.
@@ -158,6 +158,39 @@ class TestWhereItIsLookedFor:
         assert len(source.train) == 120
         assert source.train.classes[0] == "T-shirt/top"
         assert source.train.classes[9] == "Ankle boot"
+
+
+class TestWhatLiesThere:
+    """MNIST's files have the same names, and whatever lies in the cache is looked at."""
+
+    @pytest.mark.parametrize(
+        "content", [gzip.compress(b"another"), b"not packed", b""], ids=["other", "plain", "empty"]
+    )
+    @pytest.mark.parametrize("place", ["cache", "debian"])
+    def test_another_file_of_that_name_is_refused(
+        self, files: dict[str, bytes], cache: Path, debian: Path, content: bytes, place: str
+    ) -> None:
+        folder = {"cache": cache, "debian": debian}[place]
+        put(files | {NAMES[3]: content}, folder)
+        with pytest.raises(DataError, match=rf"{NAMES[3]}: this is not a file of Fashion-MNIST"):
+            find_folder([], debian)
+
+    def test_a_file_is_looked_at_once(
+        self, files: dict[str, bytes], cache: Path, debian: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        put(files, cache)
+        find_folder([], debian)
+        monkeypatch.setattr(verified, "_hash", lambda path: pytest.fail(f"{path} is read again"))
+        assert find_folder([], debian) == cache
+
+    def test_a_file_that_was_exchanged_is_looked_at_again(
+        self, files: dict[str, bytes], cache: Path, debian: Path
+    ) -> None:
+        put(files, cache)
+        find_folder([], debian)
+        put({NAMES[0]: gzip.compress(b"another")}, cache)
+        with pytest.raises(DataError, match=NAMES[0]):
+            find_folder([], debian)
 
 
 class TestDownload:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import os
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -97,7 +98,7 @@ class TestReading:
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-        assert error.offset == HEADER_LENGTH + 10
+        assert error.offset == HEADER_LENGTH
         assert peak < 64 << 20
 
     def test_a_missing_file_is_not_found(self, tmp_path: Path) -> None:
@@ -105,8 +106,14 @@ class TestReading:
             idx.read(tmp_path / "nowhere", 3)
 
     def test_a_folder_is_not_read_as_a_file(self, tmp_path: Path) -> None:
-        with pytest.raises(DataNotFoundError, match=r"the file cannot be read"):
+        with pytest.raises(DataNotFoundError, match=r"this is no file"):
             idx.read(tmp_path, 3)
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such files")
+    def test_a_pipe_is_refused_and_not_waited_for(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(DataNotFoundError, match=r"this is no file"):
+            idx.read(tmp_path / "pipe", 3)
 
 
 class TestDamage:
@@ -191,8 +198,37 @@ class TestPairs:
         assert images.labels.tolist() == [1, 0]
         assert images.classes == ("cat", "dog")
 
-    def test_classes_without_names_are_called_by_their_number(self, tmp_path: Path) -> None:
-        assert idx.read_pair(*self.pair(tmp_path, [3, 0])).classes == ("0", "1", "2", "3")
+    def test_classes_without_names_are_the_labels_that_there_are(self, tmp_path: Path) -> None:
+        images = idx.read_pair(*self.pair(tmp_path, [3, 0]))
+        assert images.classes == ("0", "3")
+        assert images.labels.tolist() == [1, 0]
+
+    def test_an_image_is_known_by_the_label_in_its_file(self, tmp_path: Path) -> None:
+        paths = self.pair(tmp_path, [26, 1])
+        images, as_at_first = idx.read_pair(*paths), idx.read_pair(*paths, gaps=True)
+        assert as_at_first.classes == tuple(map(str, range(27)))
+        assert images.identity == as_at_first.identity
+        assert images.subset([1]).sha256() == as_at_first.subset([1]).sha256()
+
+    def test_the_labels_of_a_test_set_are_read_as_those_of_training(self, tmp_path: Path) -> None:
+        images, labels = self.pair(tmp_path, [26, 1])
+        read = idx.read_pair(images, labels, classes=("1", "2", "26"), numbers=(1, 2, 26))
+        assert read.labels.tolist() == [2, 0]
+        with pytest.raises(IdxError, match=r"label 26 of image 0; the classes are 1, 2"):
+            idx.read_pair(images, labels, classes=("1", "2"), numbers=(1, 2))
+
+    def test_images_that_no_memory_holds_are_not_read_for_their_labels(self, tmp_path: Path) -> None:
+        images, labels = self.pair(tmp_path, [1, 0])
+        claim = bytes((0, 0, 0x08, 3)) + (5_000_000).to_bytes(4, "big") + (28).to_bytes(4, "big") * 2
+        images.write_bytes(gzip.compress(claim + bytes(20_000_000), mtime=0))
+        tracemalloc.start()
+        try:
+            with pytest.raises(IdxError, match="2 labels, and 5000000 images"):
+                idx.read_pair(images, labels)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak < 1_000_000
 
     def test_a_label_outside_the_classes_is_named_with_its_image(self, tmp_path: Path) -> None:
         images, labels = self.pair(tmp_path, [1, 2])

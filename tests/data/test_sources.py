@@ -7,11 +7,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 import honshi
-from honshi.data import Sealed
+from honshi.data import Sealed, idx
 from honshi.data.sources import NAMED, open_source
-from honshi.errors import DataNotFoundError, IdxError
+from honshi.errors import DataError, DataNotFoundError, IdxError
 
 
 @pytest.fixture
@@ -45,12 +46,20 @@ class TestNames:
             f"There is no data set called {name!r}.{hint} --data takes mnist, fashion-mnist, or idx:FOLDER."
         )
 
+    def test_a_file_of_another_kind_is_told_which_there_are(self, tmp_path: Path) -> None:
+        with pytest.raises(DataNotFoundError, match=r"kind '\.csv' are not read: IDX is the one format"):
+            open_source(str(tmp_path / "data.csv"))
+
     def test_a_folder_without_its_prefix_leads_to_the_prefix(self, folder: Path) -> None:
         with pytest.raises(DataNotFoundError, match=rf"is a folder: .* write idx:{re.escape(str(folder))}\."):
             open_source(str(folder))
 
 
 class TestFolders:
+    def test_hidden_files_beside_the_four_do_not_count(self, folder: Path) -> None:
+        (folder / "._train-images-idx3-ubyte").write_bytes(b"what a system left")
+        assert len(open_source(f"idx:{folder}").train) == 120
+
     def test_an_idx_folder_is_read(self, folder: Path) -> None:
         source = open_source(f"idx:{folder}")
         assert source.train.pixels.shape == (120, 1, 5, 4)
@@ -59,7 +68,8 @@ class TestFolders:
     def test_its_name_holds_from_every_working_directory(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(folder.parent)
         source = open_source("idx:letters")
-        assert source.name == source.test.name == f"idx:{folder}"
+        assert source.name == f"idx:{folder}"
+        assert source.title == source.test.name == "idx:letters"
 
     def test_a_tilde_is_the_users_home(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HOME", str(folder.parent))
@@ -81,9 +91,29 @@ class TestFolders:
 
 
 class TestTheTestSet:
+    def test_its_size_is_seen_from_its_header_and_told(self, folder: Path) -> None:
+        assert open_source(f"idx:{folder}").test.shape == (1, 5, 4)
+
+    def test_images_of_another_size_than_those_of_training_are_refused_at_once(self, folder: Path) -> None:
+        images = folder / "t10k-images-idx3-ubyte"
+        content = images.read_bytes()
+        images.write_bytes(content[:8] + content[12:16] + content[8:12] + content[16:])
+        with pytest.raises(DataError, match=r"t10k-images.* are 4×5 pixels and the training images 5×4"):
+            open_source(f"idx:{folder}")
+
+    def test_it_tells_which_training_images_it_shares_and_no_more(self, folder: Path) -> None:
+        source = open_source(f"idx:{folder}")
+        pixels = idx.read(folder / "t10k-images-idx3-ubyte", 3)[2]
+        train = honshi.Images(
+            pixels=torch.cat([source.train.pixels[:3], torch.tensor(pixels).view(1, 1, 5, 4)]),
+            labels=source.train.labels[:4],
+            classes=source.train.classes,
+        )
+        assert source.test.shared_with(train) == [3]
+
     def test_its_images_are_not_read_before_the_exam(self, folder: Path) -> None:
-        for name in ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
-            (folder / name).write_bytes(b"damaged")
+        images = folder / "t10k-images-idx3-ubyte"
+        images.write_bytes(images.read_bytes()[:-1])
         source = open_source(f"idx:{folder}")
         with pytest.raises(IdxError, match=r"t10k-"):
             honshi.test(linear(20, 4), source.test)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import FrozenInstanceError, replace
+import shutil
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import pytest
@@ -12,9 +14,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import honshi
+from honshi.data.manifest import Manifest, short_digests
 from honshi.data.sources import open_source
-from honshi.data.split import Manifest, load, stratified_split
-from honshi.errors import DataNotFoundError, RequestError
+from honshi.data.split import load, load_again, stratified_split
+from honshi.errors import DataError, DataNotFoundError, RequestError
 
 labels_of_up_to_six_classes = st.lists(st.integers(0, 5), min_size=2, max_size=200).map(torch.tensor)
 fractions = st.floats(0, 1, exclude_min=True, exclude_max=True)
@@ -60,6 +63,16 @@ class TestStratifiedSplit:
         with pytest.raises(RequestError, match=r"between 0 and 1, and .* does not"):
             stratified_split(torch.zeros(10, dtype=torch.int64), fraction, 0)
 
+    @pytest.mark.parametrize("fraction", [True, "0.1", None])
+    def test_what_is_no_number_is_no_fraction(self, fraction: float) -> None:
+        with pytest.raises(RequestError, match=r"between 0 and 1"):
+            stratified_split(torch.zeros(10, dtype=torch.int64), fraction, 0)
+
+    @pytest.mark.parametrize("seed", [-1, 1.5, True])
+    def test_a_seed_is_a_whole_number(self, seed: int) -> None:
+        with pytest.raises(RequestError, match=rf"from 0 on, and {seed} is not"):
+            stratified_split(torch.zeros(10, dtype=torch.int64), 0.5, seed)
+
     @pytest.mark.parametrize("fraction", [0.01, 0.99])
     def test_no_part_is_left_empty(self, fraction: float) -> None:
         with pytest.raises(RequestError, match=rf"A fraction of {fraction} of 10 images leaves one part"):
@@ -73,8 +86,9 @@ class TestMNIST:
             assert abs(kept - published / 10) < 1
 
     def test_seed_0_gives_on_every_machine_what_it_gave_at_first(self, mnist: honshi.Splits) -> None:
-        assert mnist.manifest.val_indices[:5] == [6, 7, 20, 36, 39]
-        assert mnist.manifest.val_sha256 == "c48ec2a67b4b7279406e61fe5c517e79ca36066ca98ed47b3b57b1f07f7bfba0"
+        first = open_source("mnist").train.subset([6, 7, 20, 36, 39])
+        assert torch.equal(mnist.val.pixels[:5], first.pixels)
+        assert mnist.val.sha256() == "c48ec2a67b4b7279406e61fe5c517e79ca36066ca98ed47b3b57b1f07f7bfba0"
 
     def test_the_three_parts_cannot_be_exchanged(self, mnist: honshi.Splits) -> None:
         with pytest.raises(FrozenInstanceError):
@@ -86,7 +100,7 @@ class TestSeedAndFraction:
         assert load(small, seed=3).manifest == load(small, seed=3).manifest
 
     def test_another_seed_gives_other_parts(self, small: str) -> None:
-        assert load(small, seed=3).manifest.val_indices != load(small, seed=4).manifest.val_indices
+        assert load(small, seed=3).manifest.val_sha256 != load(small, seed=4).manifest.val_sha256
 
     def test_as_much_is_set_aside_as_was_asked_for(self, small: str) -> None:
         splits = load(small, val=0.1)
@@ -107,7 +121,7 @@ class TestSubset:
     def test_the_validation_part_stays_whole(self, small: str) -> None:
         whole, part = load(small), load(small, subset=20)
         assert part.val.sha256() == whole.val.sha256()
-        assert part.manifest.val_indices == whole.manifest.val_indices
+        assert part.manifest.val_digests == whole.manifest.val_digests
         assert len(part.train) == part.manifest.train_size == 20
 
     def test_it_is_drawn_from_the_training_part_by_class(self, small: str) -> None:
@@ -123,7 +137,7 @@ class TestSubset:
     def test_it_may_be_smaller_than_the_number_of_classes(self, small: str) -> None:
         assert len(load(small, subset=1).train) == 1
 
-    @pytest.mark.parametrize("subset", [-1, 0, 109])
+    @pytest.mark.parametrize("subset", [-1, 0, 109, 1.5, True])
     def test_more_than_there_is_or_nothing_is_refused(self, small: str, subset: int) -> None:
         with pytest.raises(RequestError, match=rf"A subset of {subset} images .* the training part has 108"):
             load(small, subset=subset)
@@ -149,26 +163,92 @@ class TestNormalization:
 class TestManifest:
     def test_it_names_source_seed_and_sizes(self, small: str) -> None:
         manifest = load(small, val=0.25, seed=5).manifest
-        assert (manifest.source, manifest.seed, manifest.val_fraction) == (small, 5, 0.25)
+        assert (manifest.source, manifest.seed, manifest.val_fraction) == ("idx:" + Path(small).name, 5, 0.25)
         assert (manifest.train_size, manifest.val_size) == (90, 30)
 
-    def test_its_hashes_are_those_of_the_parts(self, small: str) -> None:
-        splits = load(small)
-        assert splits.manifest.train_sha256 == splits.train.sha256()
-        assert splits.manifest.val_sha256 == splits.val.sha256()
+    def test_it_holds_no_path(self, small: str) -> None:
+        assert str(Path(small.removeprefix("idx:")).parent) not in json.dumps(load(small).manifest.to_dict())
 
-    def test_its_places_give_the_parts_back(self, small: str) -> None:
+    def test_its_hashes_are_the_identities_of_the_parts(self, small: str) -> None:
         splits = load(small)
-        published = open_source(small).train
-        held_out = set(splits.manifest.val_indices)
-        assert published.subset(splits.manifest.val_indices).sha256() == splits.manifest.val_sha256
-        rest = [place for place in range(len(published)) if place not in held_out]
-        assert published.subset(rest).sha256() == splits.manifest.train_sha256
+        assert splits.manifest.train_sha256 == splits.train.identity
+        assert splits.manifest.val_sha256 == splits.val.identity
+
+    def test_an_image_is_named_by_its_hash_and_its_label(self, small: str) -> None:
+        val = load(small).val
+        name = f"{hashlib.sha256(val.pixels[2].numpy().tobytes()).hexdigest()[:16]}-{int(val.labels[2])}"
+        assert load(small).manifest.val_digests == short_digests(val)
+        assert short_digests(val)[2] == name
+
+    def test_training_images_are_listed_where_they_are_not_all_the_others(self, small: str) -> None:
+        assert load(small).manifest.train_digests is None
+        part = load(small, subset=20)
+        assert part.manifest.train_digests == short_digests(part.train)
 
     def test_it_goes_to_json_and_back(self, small: str) -> None:
-        manifest = load(small).manifest
-        assert Manifest.from_json(json.dumps(manifest.to_dict())) == manifest
+        for manifest in (load(small).manifest, load(small, subset=20).manifest):
+            assert Manifest.from_json(json.dumps(manifest.to_dict())) == manifest
 
-    def test_another_image_set_aside_makes_it_another_manifest(self, small: str) -> None:
+
+class TestDividedAgain:
+    """A data set that was copied, renamed, put in another order or changed since it was divided."""
+
+    @pytest.fixture
+    def folder(self, small: str, tmp_path: Path) -> Path:
+        return Path(shutil.copytree(small.removeprefix("idx:"), tmp_path / "elsewhere"))
+
+    @pytest.mark.parametrize("subset", [None, 20])
+    def test_elsewhere_it_is_the_same_division(self, small: str, folder: Path, subset: int | None) -> None:
+        then = load(small, subset=subset)
+        now = load_again(f"idx:{folder}", then.manifest, subset=subset)
+        assert torch.equal(now.val.pixels, then.val.pixels)
+        assert torch.equal(now.train.pixels, then.train.pixels)
+
+    @pytest.mark.parametrize("subset", [None, 20])
+    def test_in_another_order_each_part_has_the_same_images(self, small: str, folder: Path, subset: int | None) -> None:
+        then = load(small, subset=subset)
+        rewrite(folder, torch.arange(119, -1, -1))
+        now = load_again(f"idx:{folder}", then.manifest, subset=subset)
+        assert torch.equal(now.val.pixels, then.val.pixels)
+        assert now.train.identity == then.train.identity
+        assert now.train.normalization == then.train.normalization
+
+    def test_what_is_missing_is_counted(self, small: str, folder: Path) -> None:
         manifest = load(small).manifest
-        assert replace(manifest, val_indices=manifest.val_indices[1:]) != manifest
+        rewrite(folder, torch.arange(5, 120))
+        with pytest.raises(DataError, match=r"5 of its 120 images are missing"):
+            load_again(f"idx:{folder}", manifest)
+
+    def test_what_is_new_is_counted(self, small: str, folder: Path) -> None:
+        manifest = load(small).manifest
+        rewrite(folder, torch.cat([torch.arange(120), torch.arange(3)]))
+        with pytest.raises(DataError, match=r"3 are new"):
+            load_again(f"idx:{folder}", manifest)
+
+    def test_another_label_is_another_image(self, small: str, folder: Path) -> None:
+        manifest = load(small).manifest
+        labels = folder / "train-labels-idx1-ubyte"
+        content = bytearray(labels.read_bytes())
+        content[8] = (content[8] + 1) % 4
+        labels.write_bytes(content)
+        with pytest.raises(DataError, match=r"missing|others"):
+            load_again(f"idx:{folder}", manifest)
+
+    def test_a_manifest_of_the_first_version_is_compared_by_the_hash_over_the_order(
+        self, small: str, folder: Path
+    ) -> None:
+        splits = load(small)
+        first = Manifest("x", 0, 0.1, 108, 12, splits.train.sha256(), splits.val.sha256(), val_indices=[0])
+        assert torch.equal(load_again(f"idx:{folder}", first).val.pixels, splits.val.pixels)
+        rewrite(folder, torch.arange(119, -1, -1))
+        with pytest.raises(DataError, match="order"):
+            load_again(f"idx:{folder}", first)
+
+
+def rewrite(folder: Path, places: torch.Tensor) -> None:
+    """Only these of the training images, in this order."""
+    for name, header in (("train-images-idx3-ubyte", 16), ("train-labels-idx1-ubyte", 8)):
+        content = (folder / name).read_bytes()
+        values = torch.frombuffer(bytearray(content[header:]), dtype=torch.uint8).view(120, -1)[places]
+        sizes = len(places).to_bytes(4, "big") + content[8:header]
+        (folder / name).write_bytes(content[:4] + sizes + values.numpy().tobytes())

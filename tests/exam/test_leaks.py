@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 import honshi
-from honshi.exam.leaks import training_places_in
+from honshi.data.copies import shared_places
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_the_places_of_training_images_that_are_tested_are_told(
 ) -> None:
     twice = train.subset([*range(1000), 7])
 
-    assert training_places_in(honshi.Sealed("some", lambda: test_images), twice) == [7, 8, 1000]
+    assert shared_places(twice, test_images) == [7, 8, 1000]
 
 
 def test_the_exam_counts_leaks_and_scores_without_them(

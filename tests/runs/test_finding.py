@@ -7,7 +7,7 @@ from typing import TypeAlias
 import pytest
 
 import honshi
-from honshi.data.split import Manifest
+from honshi.data.manifest import Manifest
 from honshi.errors import RunNotFoundError
 from honshi.models import MLP
 from honshi.recipe import Recipe

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import honshi
-from honshi.data.split import Manifest
+from honshi.data.manifest import Manifest
 from honshi.errors import HonshiError, RequestError, RunError
 from honshi.models import MLP
 from honshi.models.card import Card, attach, card_of

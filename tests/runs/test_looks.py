@@ -7,9 +7,11 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import honshi
 from honshi.errors import WriteError
 from honshi.evaluation.optimism import best_of
 from honshi.runs import looks
@@ -108,3 +110,49 @@ def test_where_looks_cannot_be_written_down_it_is_said(honshi_home: Path) -> Non
         looks.note("a", "epoch", "first")
     with pytest.raises(WriteError, match=r"looks: this cannot be written"):
         looks.make_room("a")
+
+
+class TestEarlierNames:
+    """The first version named the file of a validation set by a hash over its images in their order."""
+
+    @pytest.fixture
+    def val(self) -> honshi.Images:
+        return honshi.Images(
+            pixels=torch.arange(4, dtype=torch.uint8).view(4, 1, 1, 1),
+            labels=torch.zeros(4, dtype=torch.int64),
+            classes=("a",),
+        )
+
+    def test_its_looks_count_under_both_names(self, val: honshi.Images) -> None:
+        looks.note(val.sha256(), "epoch", "first")
+        looks.note(val.identity, "epoch", "second")
+        looks.adopt(val)
+        assert looks.count(val.identity) == looks.count(val.sha256()) == 2
+        assert looks.known_as(val.sha256()) == looks.known_as(val.identity) == val.identity
+
+    def test_to_say_it_twice_counts_nothing_twice(self, val: honshi.Images) -> None:
+        looks.note(val.sha256(), "epoch", "first")
+        looks.adopt(val)
+        looks.adopt(val)
+        assert looks.count(val.identity) == 1
+
+    def test_two_orders_of_one_set_are_one_set(self, val: honshi.Images) -> None:
+        turned = val.subset([3, 2, 1, 0])
+        for each in (val, turned):
+            looks.note(each.sha256(), "epoch", "first")
+            looks.adopt(each)
+        assert looks.count(val.identity) == looks.count(turned.sha256()) == 2
+
+    def test_what_an_earlier_version_adds_later_counts_too(self, val: honshi.Images) -> None:
+        looks.note(val.sha256(), "epoch", "first")
+        looks.adopt(val)
+        looks.note(val.sha256(), "validate", "first")
+        assert looks.count(val.identity, "validate") == 1
+
+    def test_a_set_that_nobody_looked_at_then_leaves_nothing_behind(
+        self, val: honshi.Images, honshi_home: Path
+    ) -> None:
+        looks.adopt(val)
+        looks.note(val.identity, "epoch", "first")
+        looks.adopt(val)
+        assert [path.suffix for path in (honshi_home / "looks").iterdir()] == [".jsonl"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from honshi.checks.leaks import describe
+from honshi.data.leak_policy import describe
 from honshi.experiment import Experiment
 from honshi.messages import Message
 from honshi.models import layer_table, network_in, parameter_count

@@ -12,7 +12,7 @@ from honshi.actions.plan import Plan
 from honshi.errors import NonFiniteLossError, RequestError, RunError
 from honshi.evaluation import Row
 from honshi.evaluation.diagnosis import split_verdict
-from honshi.experiment import Experiment
+from honshi.experiment import Experiment, splits_of
 from honshi.messages import Message
 from honshi.recipe import Recipe
 from honshi.runs import Run, find
@@ -177,16 +177,18 @@ def _open(recipe: Recipe, out: Path | None, resume: str | None, world: World) ->
         run = find(resume)
         if run.finished:
             raise RunError("{run}: this run is finished. To train longer, begin one with more --epochs.", run=run.path)
-        return Experiment.build(run.recipe, world=world), run
+        # The same images in the same parts, in whatever order they lie now.
+        splits = splits_of(run) if (run.path / "split.json").exists() else None
+        return Experiment.build(run.recipe, splits, world=world), run
     experiment = Experiment.build(recipe, world=world)
     if not world.first:
         return experiment, None
     if launched() and out is not None and (out / "recipe.toml").exists():
         # Where a process dies the launcher starts the same command again, which then goes on with its run.
         run = Run(out)
-        if run.recipe == recipe and not run.finished:
+        if run.recipe == experiment.recipe and not run.finished:
             return experiment, run
-    return experiment, Run.create(recipe, out)
+    return experiment, Run.create(experiment.recipe, out)
 
 
 @dataclass(frozen=True)

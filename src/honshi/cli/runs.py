@@ -94,7 +94,7 @@ def _wear(runs: list[Run]) -> list[str]:
 
     best: dict[str, Run] = {}
     for run in runs:
-        key = run.manifest.val_sha256
+        key = looks.known_as(run.manifest.val_sha256)
         if key not in best or run.kept.val_accuracy > best[key].kept.val_accuracy:
             best[key] = run
     return [

@@ -96,7 +96,8 @@ def find_leaks(left: Examples, right: Examples) -> list[Leak]:
         SealedError: a side is the sealed test set.
         DataError: the images of the two sides have different shapes.
     """
-    if isinstance(left, Sealed) or isinstance(right, Sealed):
+    sides: tuple[object, object] = (left, right)
+    if any(isinstance(side, Sealed) for side in sides):
         raise SealedError("The test set was searched for leaks")
     if left.shape != right.shape:
         raise DataError(
@@ -129,6 +130,18 @@ def find_leaks(left: Examples, right: Examples) -> list[Leak]:
         )
         for in_left, in_right, kind, distance in pairs
     ]
+
+
+def shared_places(left: Examples, right: Examples) -> list[int]:
+    """The places of all images on the left of which the right has an exact or a near copy, ascending."""
+    remaining = torch.arange(len(left))
+    # Of several copies a search names one, so it is repeated until there is none.
+    while leaks := find_leaks(left.subset(remaining), right):
+        keep = torch.ones(len(remaining), dtype=torch.bool)
+        keep[[leak.left for leak in leaks]] = False
+        remaining = remaining[keep]
+    kept = set(remaining.tolist())
+    return [place for place in range(len(left)) if place not in kept]
 
 
 def _of_pixels(images: Examples) -> list[bytes]:

@@ -38,11 +38,13 @@ class Examples(Dataset[tuple[Tensor, int]], ABC):
         labels: int64 (n,) on the CPU, each from 0 to ``len(classes) - 1``.
         classes: the name of each class.
         normalization: how a model is shown these pixels.
+        numbers: what the data call each class, where that is not its place; by it an image is known.
     """
 
     labels: Tensor
     classes: tuple[str, ...]
     normalization: Normalization
+    numbers: tuple[int, ...] | None = None
 
     @property
     @abstractmethod
@@ -108,8 +110,12 @@ class Examples(Dataset[tuple[Tensor, int]], ABC):
             values = block.cpu().flatten().numpy().data
             for start in range(0, len(values), size):
                 pixels += digest(values[start : start + size]).digest()
-        labels = self.labels.numpy().astype(">i8").view(np.uint8).reshape(-1, LABEL_DIGEST)
+        labels = self._numbers_of_labels.numpy().astype(">i8").view(np.uint8).reshape(-1, LABEL_DIGEST)
         return np.hstack([np.frombuffer(pixels, np.uint8).reshape(-1, PIXELS_DIGEST), labels])
+
+    @property
+    def _numbers_of_labels(self) -> Tensor:
+        return self.labels if self.numbers is None else torch.tensor(self.numbers)[self.labels]
 
     @cached_property
     def identity(self) -> str:
@@ -125,7 +131,7 @@ class Examples(Dataset[tuple[Tensor, int]], ABC):
         digest = hashlib.sha256(str((len(self), *self.shape)).encode())
         for block in self.blocks():
             digest.update(block.cpu().flatten().numpy().data)
-        digest.update(self.labels.contiguous().numpy().data)
+        digest.update(self._numbers_of_labels.contiguous().numpy().data)
         return digest.hexdigest()
 
     @property
@@ -156,6 +162,7 @@ class Selected(Examples):
         self.places = places
         self.normalization = normalization
         self.classes = whole.classes
+        self.numbers = whole.numbers
         self.labels = whole.labels[places]
 
     @property

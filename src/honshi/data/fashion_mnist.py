@@ -14,6 +14,7 @@ from http.client import HTTPException
 from pathlib import Path
 from urllib.request import urlopen
 
+from honshi.data.verified import LARGEST_CONTENT, verify
 from honshi.errors import DownloadError
 from honshi.files import home, sha256, write_whole
 
@@ -47,9 +48,8 @@ SHA256 = {
     "t10k-labels-idx1-ubyte.gz": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
 }
 
-# The largest of the files has 26 MB, and 47 MB uncompressed; nothing longer is taken from a mirror.
+# The largest of the files has 26 MB; nothing much longer is taken from a mirror.
 LARGEST_DOWNLOAD = 40_000_000
-LARGEST_CONTENT = 50_000_000
 TIMEOUT_SECONDS = 20
 
 
@@ -57,16 +57,23 @@ def find_folder(mirrors: Sequence[str] = MIRRORS, debian_folder: Path = DEBIAN_F
     """A folder with the four files: the cache, Debian's, or the cache after a download.
 
     Raises:
+        DataError: a file that lies there is another one, as MNIST's of the same names.
         DownloadError: the files are not here and no mirror gave all of them intact.
     """
     cache = home() / "datasets" / "fashion-mnist"
     for folder in (cache, debian_folder):
         if all((folder / name).is_file() for name in SHA256):
+            _verify(folder)
             return folder
     for name, expected in SHA256.items():
         if not (cache / name).is_file():
             write_whole(cache / name, _download(name, expected, mirrors, cache))
+    _verify(cache)
     return cache
+
+
+def _verify(folder: Path) -> None:
+    verify(folder, SHA256, "Fashion-MNIST", "Move it away, and the right one is fetched; or put the right one there.")
 
 
 def _download(name: str, expected: str, mirrors: Sequence[str], cache: Path) -> bytes:
@@ -85,8 +92,11 @@ def _download(name: str, expected: str, mirrors: Sequence[str], cache: Path) -> 
             return content
         problems.append(f"{mirror}: another file than expected (SHA-256 {found[:12]}…, not {expected[:12]}…)")
     raise DownloadError(
-        f"Fashion-MNIST is not on this machine and {name} could not be fetched:\n  "
-        + "\n  ".join(problems)
-        + f"\nPut the four files ({', '.join(SHA256)}) into {cache}, "
-        "or on Debian and Ubuntu run: sudo apt-get install dataset-fashion-mnist"
+        "Fashion-MNIST is not on this machine and {name} could not be fetched:\n  {problems}\n"
+        "Put the four files ({names}) into {cache}, or on Debian and Ubuntu run: sudo apt-get install "
+        "dataset-fashion-mnist",
+        name=name,
+        problems="\n  ".join(problems),
+        names=", ".join(SHA256),
+        cache=cache,
     )

@@ -29,12 +29,14 @@ class Images(Examples):
         labels: int64 (n,), each from 0 to ``len(classes) - 1``; on the CPU wherever the pixels are.
         classes: the name of each class.
         normalization: how a model is shown these pixels.
+        numbers: what the data call each class, where that is not its place.
     """
 
     pixels: Tensor
     labels: Tensor
     classes: tuple[str, ...]
     normalization: Normalization = LECTURE
+    numbers: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pixels", _tensor(self.pixels))

@@ -1,14 +1,13 @@
 """Train, validation and test: the exercises, the mock exam and the real exam.
 
 The published training set is divided by class and by a seed; the published test set stays sealed.
-The manifest freezes the division, so that a run can say later exactly which images it has seen.
+The manifest (`manifest`) freezes the division, so that a run can say later exactly which images it has seen.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
-from typing import Any, Generic, Literal, Self
+from dataclasses import dataclass
+from typing import Generic, Literal
 
 import numpy as np
 import torch
@@ -17,42 +16,12 @@ from typing_extensions import TypeVar
 
 from honshi.data.examples import Examples
 from honshi.data.images import Images
+from honshi.data.leak_policy import places_without_leaks
+from honshi.data.manifest import Manifest, short_digests
 from honshi.data.sealed import Sealed
-from honshi.data.sources import open_source
-from honshi.errors import RequestError
+from honshi.data.sources import Source, open_source
+from honshi.errors import DataError, RequestError
 from honshi.pictures.contract import Normalization
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """Which images are in which part; ``split.json`` of a run folder.
-
-    Attributes:
-        source: the data set, as ``--data`` takes it.
-        seed: of the division.
-        val_fraction: as asked for.
-        train_size, val_size: images in each part.
-        train_sha256, val_sha256: hashes of pixels and labels (`Images.sha256`).
-        val_indices: places of the validation images in the published training set, ascending. The
-            other places are training images (of which a run may have used a subset).
-    """
-
-    source: str
-    seed: int
-    val_fraction: float
-    train_size: int
-    val_size: int
-    train_sha256: str
-    val_sha256: str
-    val_indices: list[int]
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        return cls(**json.loads(text))
-
 
 # What kind of examples a split divides; where nothing is said of it, images in memory.
 E = TypeVar("E", bound=Examples, default=Images, covariant=True)
@@ -82,47 +51,117 @@ def load(
     seed: int = 0,
     normalize: Literal["train"] | tuple[float, float] = "train",
     subset: int | None = None,
+    drop_leaks: bool = False,
 ) -> Splits:
     """Read a data set and split it.
 
     Args:
         name: as ``--data`` takes it: ``mnist``, ``fashion-mnist``, ``idx:FOLDER``.
         val: the fraction of the training set, within (0, 1), that is set aside for validation.
-        seed: of the split.
+        seed: of the split, 0 or more.
         normalize: ``"train"`` measures mean and deviation of each channel on the training part; a
             pair sets them, (0.5, 0.5) being the lecture's.
         subset: keep only so many training images, drawn by class. The validation part stays whole,
             so that runs on different subsets are measured by the same mock exam.
+        drop_leaks: leave out the training images of which the validation or the test set has a copy. The
+            normalisation stays as it was measured: a few images among thousands do not move it.
 
     Raises:
         DataNotFoundError, DataError: the data set is not there or is damaged.
-        RequestError: the split or the subset asks for more than there is.
+        RequestError: the split or the subset asks for more than there is, or for what means nothing.
     """
     source = open_source(name)
-    train_indices, val_indices = stratified_split(source.train.labels, val, seed)
+    return _load(source, val=val, seed=seed, normalize=normalize, subset=subset, drop_leaks=drop_leaks)
+
+
+def load_again(
+    name: str,
+    manifest: Manifest,
+    *,
+    normalize: Literal["train"] | tuple[float, float] = "train",
+    subset: int | None = None,
+    drop_leaks: bool = False,
+) -> Splits:
+    """Divide a data set as it was divided once, though it may lie elsewhere and in another order now.
+
+    Args:
+        name, normalize, subset, drop_leaks: as for `load`, and as they were then.
+        manifest: of that division.
+
+    Raises:
+        DataNotFoundError: the data set is not there.
+        DataError: it is damaged, or these are not the same images; the message says how many are new or missing.
+    """
+    # The first version made a class of each number up to the largest label.
+    source = open_source(name, gaps=manifest.by_order)
+    val, seed = manifest.val_fraction, manifest.seed
+    try:
+        splits = _load(source, val=val, seed=seed, normalize=normalize, subset=subset, drop_leaks=drop_leaks)
+        if manifest.describes(splits.train, splits.val):
+            return splits
+    except RequestError:
+        pass  # there are fewer images than then, and what is missing is said below
+    train, held_out = manifest.places(source.train)
+    splits = _divided(source, train, held_out, val=val, seed=seed, normalize=normalize, drop_leaks=False)
+    if not manifest.describes(splits.train, splits.val):
+        raise DataError("There are as many images as before, and some of them are others, or have other labels.")
+    return splits
+
+
+def _load(
+    source: Source,
+    *,
+    val: float,
+    seed: int,
+    normalize: Literal["train"] | tuple[float, float],
+    subset: int | None,
+    drop_leaks: bool,
+) -> Splits:
+    train, held_out = stratified_split(source.train.labels, val, seed)
     if subset is not None:
-        if not 1 <= subset <= len(train_indices):
+        if not isinstance(subset, int) or isinstance(subset, bool) or not 1 <= subset <= len(train):
             raise RequestError(
-                f"A subset of {subset} images was asked for and the training part has {len(train_indices)}."
+                "A subset of {subset} images was asked for and the training part has {count}.",
+                subset=subset,
+                count=len(train),
             )
-        if subset < len(train_indices):
-            _, chosen = stratified_split(source.train.labels[train_indices], subset / len(train_indices), seed)
-            train_indices = train_indices[chosen]
-    train, held_out = source.train.subset(train_indices), source.train.subset(val_indices)
+        if subset < len(train):
+            _, chosen = stratified_split(source.train.labels[train], subset / len(train), seed)
+            train = train[chosen]
+    return _divided(source, train, held_out, val=val, seed=seed, normalize=normalize, drop_leaks=drop_leaks)
+
+
+def _divided(
+    source: Source,
+    train_places: Tensor,
+    val_places: Tensor,
+    *,
+    val: float,
+    seed: int,
+    normalize: Literal["train"] | tuple[float, float],
+    drop_leaks: bool,
+) -> Splits:
+    # Found out once, for both parts.
+    _ = source.train.digests
+    train, held_out = source.train.subset(train_places), source.train.subset(val_places)
     if normalize == "train":
         normalization = Normalization.measured(train.blocks())
     else:
         normalization = Normalization(mean=(normalize[0],), std=(normalize[1],))
     train, held_out = train.normalized_by(normalization), held_out.normalized_by(normalization)
+    if drop_leaks:
+        train = train.subset(places_without_leaks(train, held_out, source.test))
+    whole = len(train) + len(held_out) == len(source.train)
     manifest = Manifest(
-        source=source.name,
+        source=source.title,
         seed=seed,
         val_fraction=val,
         train_size=len(train),
         val_size=len(held_out),
-        train_sha256=train.sha256(),
-        val_sha256=held_out.sha256(),
-        val_indices=val_indices.tolist(),
+        train_sha256=train.identity,
+        val_sha256=held_out.identity,
+        val_digests=short_digests(held_out),
+        train_digests=None if whole else short_digests(train),
     )
     return Splits(train, held_out, source.test, manifest)
 
@@ -144,14 +183,18 @@ def stratified_split(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor
     Raises:
         RequestError: one of the parts would be empty.
     """
-    if not 0 < fraction < 1:
-        raise RequestError(f"The fraction of a split lies between 0 and 1, and {fraction} does not.")
+    if isinstance(fraction, bool) or not isinstance(fraction, (int, float)) or not 0 < fraction < 1:
+        raise RequestError("The fraction of a split lies between 0 and 1, and {fraction} does not.", fraction=fraction)
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise RequestError("The seed of a split is a whole number from 0 on, and {seed} is not.", seed=seed)
     generator = np.random.default_rng(seed)
     values = labels.numpy()
     size = round(fraction * len(values))
     if size in (0, len(values)):
         raise RequestError(
-            f"A fraction of {fraction:g} of {len(values)} images leaves one part of the split without any."
+            "A fraction of {fraction:g} of {count} images leaves one part of the split without any.",
+            fraction=fraction,
+            count=len(values),
         )
     members = [np.flatnonzero(values == label) for label in np.unique(values)]
     shares = np.array([fraction * len(places) for places in members])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from honshi.errors import RunError, RunNotFoundError
+from honshi.runs import looks
 from honshi.runs.folder import RUNS, Run
 
 
@@ -34,7 +35,7 @@ def find(name: str, folder: Path = RUNS) -> Run:
     if name == "latest" and runs:
         return runs[-1]
     if name == "best" and (finished := [run for run in runs if run.finished]):
-        alike = [run for run in finished if run.manifest.val_sha256 == finished[-1].manifest.val_sha256]
+        alike = [run for run in finished if _validated_on(run) == _validated_on(finished[-1])]
         return max(alike, key=lambda run: run.kept.val_accuracy)
     exact = [run for run in runs if run.name == name]
     matching = exact or [run for run in runs if run.name.startswith(name)]
@@ -51,3 +52,7 @@ def _started(run: Run) -> tuple[str, str]:
         return str(run.environment.get("started", "")), run.name
     except RunError:
         return "", run.name
+
+
+def _validated_on(run: Run) -> str:
+    return looks.known_as(run.manifest.val_sha256)

@@ -31,7 +31,7 @@ from typing import Any, Self
 
 from torch import nn
 
-from honshi.data.split import Manifest
+from honshi.data.manifest import Manifest
 from honshi.errors import RecipeError, RequestError, RunError
 from honshi.evaluation.diagnosis import Divergence
 from honshi.evaluation.history import COLUMNS, Row, best_row

@@ -1,7 +1,8 @@
 """How worn a validation set is: every look at it is counted, by the content of the set.
 
 Each epoch of each training looks once, and so does each later scoring and each trial of a search. A
-look is a line in a file of the user's data folder, named by the set's hash.
+look is a line in a file of the user's data folder, named by the set's hash. A set that the first version knew by
+another hash has two files, and an empty one beside them whose name says so.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from honshi.data.examples import Examples
 from honshi.errors import RunError
 from honshi.evaluation.optimism import best_of
-from honshi.files import append_line, explain, home, make_file
+from honshi.files import append_line, explain, home, make_file, not_written
 from honshi.messages import Message
 
 Kind = Literal["epoch", "validate", "compare", "trial"]
@@ -27,6 +29,8 @@ KINDS = re.compile(rb'"kind": "(\w+)"')
 LINE = 65536
 # A power cut may leave zeros.
 BLANK = b"\0 \t\r\n"
+# Between the identity of a set and what the first version called it.
+SAME = "="
 
 
 def note(val_sha256: str, kind: Kind, run: str) -> None:
@@ -55,16 +59,48 @@ def count(val_sha256: str, kind: Kind | None = None) -> int:
     and what was written behind it on the same line is one more.
     """
     looks: Counter[str] = Counter()
+    for name in _names(val_sha256):
+        looks += _counted(_path(name))
+    return looks.total() if kind is None else looks[kind]
+
+
+def adopt(val: Examples) -> None:
+    """Count with the looks at a validation set those that the first version noted under its hash of that time."""
+    if not _folder().is_dir():
+        return
+    earlier = val.sha256()
+    if _path(earlier).exists():
+        # Nothing is moved: what another version adds to the old file counts too, and nothing counts twice.
+        not_written(lambda: make_file(_folder() / f"{val.identity}{SAME}{earlier}"))
+
+
+def known_as(val_sha256: str) -> str:
+    """The identity of a validation set that goes by this hash, of today or of the first version."""
+    return _names(val_sha256)[0]
+
+
+def _names(val_sha256: str) -> list[str]:
+    """Every hash that a set goes by, its identity first."""
     try:
-        with _path(val_sha256).open("rb") as stream:
+        pairs = [path.name.split(SAME) for path in _folder().iterdir() if SAME in path.name]
+    except OSError:
+        return [val_sha256]
+    identity = next((identity for identity, earlier in pairs if earlier == val_sha256), val_sha256)
+    return [identity, *(earlier for known, earlier in pairs if known == identity)]
+
+
+def _counted(path: Path) -> Counter[str]:
+    looks: Counter[str] = Counter()
+    try:
+        with path.open("rb") as stream:
             # By pieces, so that damage without a line break is not read at once.
             for line in iter(partial(stream.readline, LINE), b""):
                 looks.update([found.decode() for found in KINDS.findall(line)] or ["?"] * bool(line.strip(BLANK)))
     except FileNotFoundError:
-        return 0
+        pass
     except OSError as error:
         raise RunError("{problem}", problem=explain(error)) from error
-    return looks.total() if kind is None else looks[kind]
+    return looks
 
 
 @dataclass(frozen=True)
@@ -98,4 +134,8 @@ def describe(val_sha256: str, n: int, accuracy: float) -> Wear:
 
 
 def _path(val_sha256: str) -> Path:
-    return home() / "looks" / f"{val_sha256}.jsonl"
+    return _folder() / f"{val_sha256}.jsonl"
+
+
+def _folder() -> Path:
+    return home() / "looks"

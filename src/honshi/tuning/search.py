@@ -151,7 +151,7 @@ class Search:
                 (folder / STUDY).touch()  # an empty file is an empty database
         place = Place(
             url=url or file_url(folder / STUDY),
-            name=study_name(recipe, splits.manifest.val_sha256),
+            name=study_name(recipe, splits.val.sha256()),
             heartbeat=heartbeat,
         )
         return cls(folder, recipe, splits, place)

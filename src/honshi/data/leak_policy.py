@@ -1,0 +1,93 @@
+"""What is done about leaks when data are loaded: they are told, and left out where that is wanted.
+
+A search takes seconds and its answer depends on nothing but the images, so it is kept in the user's
+data folder under the hashes of both sides.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from honshi.data.copies import SMALLEST, Leak, find_leaks
+from honshi.data.examples import Examples
+from honshi.data.sealed import Sealed
+from honshi.files import home, not_written, sha256, write_json
+from honshi.messages import Message
+
+
+def leaks_into_validation(train: Examples, val: Examples) -> list[Leak]:
+    """The validation images (right) that are among the training images (left)."""
+    # Places are answered, so the order of the images matters.
+    path = _kept(sha256(train.digests.tobytes() + val.digests.tobytes()))
+    leaks = _read(path)
+    if leaks is None:
+        # Under the name that the first version gave it, or not searched yet.
+        leaks = _read(_kept(sha256((train.sha256() + val.sha256()).encode())))
+        found = find_leaks(train, val) if leaks is None else leaks
+        # A home that cannot be written to makes the next start slower, and nothing else.
+        not_written(lambda: write_json(path, [asdict(leak) for leak in found]))
+        return found
+    return leaks
+
+
+def places_without_leaks(train: Examples, val: Examples, test: Sealed) -> Tensor:
+    """The places, ascending, of the training images of which neither the validation nor the test set has a copy.
+
+    Of the test set nothing is learnt but which training images it shares.
+    """
+    places = torch.arange(len(train))
+    # Of several copies a search names one, so it is repeated until there is none.
+    while leaks := leaks_into_validation(train.subset(places), val):
+        places = _without(places, [leak.left for leak in leaks])
+    return _without(places, test.shared_with(train.subset(places)))
+
+
+def describe(leaks: Sequence[Leak], kind: str, size: int) -> Message:
+    """What was found, in a line; ``kind`` and ``size`` say what was searched among the training images."""
+    if not leaks:
+        return Message("no {kind} image is among the training images", kind=kind)
+    exact = sum(leak.kind == "exact" for leak in leaks)
+    return Message(
+        "{count:,} of {size:,} {kind} images are among the training images too ({exact:,} exactly, {near:,} nearly)",
+        count=len(leaks),
+        size=size,
+        kind=kind,
+        exact=exact,
+        near=len(leaks) - exact,
+    )
+
+
+def compared(shape: tuple[int, int, int]) -> Message:
+    """What a search among images of this shape (c, h, w) compares, and what it does not."""
+    if min(shape[1:]) < SMALLEST:
+        return Message(
+            "Compared were all images, byte by byte. They are too small to look for copies that differ in any pixel."
+        )
+    return Message(
+        "Compared were all images: byte by byte, and as pictures that were encoded again, moved by one pixel or given "
+        "other brightness, contrast or colours. Copies that were mirrored, rotated, cropped or moved further are not "
+        "found."
+    )
+
+
+def _without(places: Tensor, dropped: Sequence[int]) -> Tensor:
+    keep = torch.ones(len(places), dtype=torch.bool)
+    keep[list(dropped)] = False
+    return places[keep]
+
+
+def _kept(name: str) -> Path:
+    return home() / "leaks" / f"{name}.json"
+
+
+def _read(path: Path) -> list[Leak] | None:
+    try:
+        return [Leak(**leak) for leak in json.loads(path.read_bytes())]
+    except (OSError, ValueError, TypeError):
+        return None  # not searched yet, or damaged: both are mended by searching

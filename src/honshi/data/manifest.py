@@ -1,0 +1,115 @@
+"""Which images are in which part, by what they are: wherever they lie and in whatever order, it is the same split."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from honshi.data.examples import LABEL_DIGEST, Examples
+from honshi.errors import DataError
+
+# So many bytes of its digest tell an image from the others of a set.
+SHORT = 8
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The division of a data set; ``split.json`` of a run folder.
+
+    Attributes:
+        source: what the data set is called, to be shown.
+        seed: of the division.
+        val_fraction: as asked for.
+        train_size, val_size: images in each part.
+        train_sha256, val_sha256: `Examples.identity` of each part; in a manifest with ``val_indices`` their
+            `Examples.sha256`.
+        val_indices: places of the validation images in the published training set, in manifests of the first
+            version alone.
+        val_digests: of the validation images, in their order (`short_digests`).
+        train_digests: of the training images, where they are not all the others.
+    """
+
+    source: str
+    seed: int
+    val_fraction: float
+    train_size: int
+    val_size: int
+    train_sha256: str
+    val_sha256: str
+    val_indices: list[int] | None = None
+    val_digests: list[str] | None = None
+    train_digests: list[str] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {key: value for key, value in asdict(self).items() if value is not None}
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        return cls(**json.loads(text))
+
+    @property
+    def by_order(self) -> bool:
+        """Whether it is one of the first version, which knew images by their places and data by their folder."""
+        return self.val_digests is None
+
+    def describes(self, train: Examples, val: Examples) -> bool:
+        """Whether these are the parts that it was written for."""
+        if self.by_order:
+            return (train.sha256(), val.sha256()) == (self.train_sha256, self.val_sha256)
+        return (train.identity, val.identity) == (self.train_sha256, self.val_sha256)
+
+    def places(self, published: Examples) -> tuple[Tensor, Tensor]:
+        """Where the images of both parts are in the data as they are now.
+
+        Returns:
+            int64 places of the training part, ascending where it is all the others, and of the validation part.
+
+        Raises:
+            DataError: they are not all there; the message says how many.
+        """
+        if self.val_digests is None:
+            raise DataError(
+                "An earlier version has written down the order of the data alone, and neither their order nor their "
+                "content may have changed since."
+            )
+        known: defaultdict[str, list[int]] = defaultdict(list)
+        for place, digest in reversed(list(enumerate(short_digests(published)))):
+            known[digest].append(place)
+
+        def find(digests: Iterable[str]) -> list[int | None]:
+            return [known[digest].pop() if known[digest] else None for digest in digests]
+
+        val, train = find(self.val_digests), find(self.train_digests or ())
+        missing = val.count(None) + train.count(None)
+        others = sorted(place for places in known.values() for place in places)
+        if self.train_digests is None:
+            train = list(others)
+            missing_of_train = self.train_size - len(others)
+            if missing_of_train > 0:
+                missing += missing_of_train
+            elif missing_of_train < 0:
+                raise DataError(
+                    "{missing:,} of its images are missing, and {new:,} are new.",
+                    missing=missing,
+                    new=-missing_of_train,
+                )
+        if missing:
+            raise DataError(
+                "{missing:,} of its {count:,} images are missing.",
+                missing=missing,
+                count=self.train_size + self.val_size,
+            )
+        return torch.tensor(train, dtype=torch.int64), torch.tensor(val, dtype=torch.int64)
+
+
+def short_digests(images: Examples) -> list[str]:
+    """The first 16 hexadecimal digits of the hash of each image's pixels, a dash, and its label."""
+    digits = images.digests[:, :SHORT].tobytes().hex()
+    labels = [int.from_bytes(label.tobytes(), "big") for label in images.digests[:, -LABEL_DIGEST:]]
+    return [f"{digits[2 * SHORT * place : 2 * SHORT * (place + 1)]}-{label}" for place, label in enumerate(labels)]
