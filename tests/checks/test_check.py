@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 import threading
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -175,3 +176,121 @@ def test_a_report_is_a_line_for_each_finding(images: honshi.Images) -> None:
 
     assert str(report).splitlines()[0].startswith("pass  labels: ")
     assert len(str(report).splitlines()) == len(report.findings)
+
+
+def test_what_a_function_of_ones_own_does_to_the_model_by_its_name_is_undone(images: honshi.Images) -> None:
+    model = honshi.models.MLP(hidden=(16,))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    before = [parameter.clone() for parameter in model.parameters()]
+
+    def train(_model: nn.Module, loader: DataLoader[Any], criterion: Any) -> None:
+        for inputs, labels in loader:
+            criterion(model(inputs), labels).backward()
+            optimizer.step()
+
+    report = honshi.check(model, images, optimizer=optimizer, train=train)
+
+    assert findings_of(report)["training function"] == "fail"
+    assert all(torch.equal(old, new) for old, new in zip(before, model.parameters(), strict=True))
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_an_optimizer_that_asks_for_the_loss_again_is_checked_with_its_closure() -> None:
+    model = nn.Linear(4, 2)
+    labels = torch.arange(60) % 2
+    data = TensorDataset(torch.randn(60, 4) + 5 * labels[:, None], labels)
+
+    report = honshi.check(model, data, optimizer=torch.optim.LBFGS(model.parameters(), lr=0.5))
+
+    assert report.passed
+    assert findings_of(report)["subset of 100"] == "pass"
+    assert "honshi.fit does not" in next(f.sentence for f in report.findings if f.check == "optimizer")
+
+
+def test_side_branches_pass_with_a_loss_that_takes_them(images: honshi.Images) -> None:
+    class Branched(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.hidden, self.main, self.side = nn.Linear(784, 32), nn.Linear(32, 10), nn.Linear(32, 10)
+
+        def forward(self, x: torch.Tensor) -> Any:
+            x = self.hidden(x.flatten(1)).relu()
+            return (self.main(x), self.side(x)) if self.training else self.main(x)
+
+    def criterion(outputs: Any, labels: torch.Tensor) -> torch.Tensor:
+        main, side = outputs if isinstance(outputs, tuple) else (outputs, outputs)
+        return nn.functional.cross_entropy(main, labels) + 0.3 * nn.functional.cross_entropy(side, labels)
+
+    model = Branched()
+    report = honshi.check(model, images, criterion=criterion, optimizer=torch.optim.SGD(model.parameters(), lr=0.1))
+
+    assert report.passed
+    assert findings_of(report)["one batch"] == "pass"
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+def test_a_compiled_module_is_checked_like_another(images: honshi.Images) -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 10))
+    scripted = torch.jit.script(model)
+
+    report = honshi.check(scripted, images, optimizer=torch.optim.SGD(scripted.parameters(), lr=0.1))
+
+    assert [finding for finding in report.findings if finding.level != "pass"] == []
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
+def test_the_advice_about_the_type_of_the_weights_works(dtype: torch.dtype, images: honshi.Images) -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10)).to(dtype)
+    report = honshi.check(model, images)
+    assert "model.float()" in str(report)
+
+    model.float()
+
+    assert honshi.check(model, images).passed
+
+
+def test_the_advice_about_the_type_of_the_inputs_works() -> None:
+    inputs, labels = torch.randn(100, 20, dtype=torch.float64), torch.arange(100) % 2
+    inputs[:, 0] = 5 * labels
+    report = honshi.check(nn.Linear(20, 2), TensorDataset(inputs, labels))
+    assert "x.float()" in str(report)
+
+    assert honshi.check(nn.Linear(20, 2), TensorDataset(inputs.float(), labels)).passed
+
+
+def test_the_advice_about_the_last_batch_works(images: honshi.Images) -> None:
+    model = honshi.models.MLP(hidden=(16,), batch_norm=True)
+    odd = images.subset(range(129))
+    report = honshi.check(model, odd, batch_size=64)
+    assert findings_of(report)["last batch"] == "fail"
+
+    assert "last batch" not in findings_of(honshi.check(model, odd, batch_size=50))
+    assert "last batch" not in findings_of(honshi.check(model, DataLoader(odd, batch_size=64, drop_last=True)))
+
+
+def test_the_advice_about_an_in_place_operation_works(images: honshi.Images) -> None:
+    class Net(nn.Module):
+        def __init__(self, in_place: bool) -> None:
+            super().__init__()
+            self.first, self.last, self.in_place = nn.Linear(784, 16), nn.Linear(16, 10), in_place
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            h = self.first(x.flatten(1)).sigmoid()
+            if self.in_place:
+                h += 1
+            else:
+                h = h + 1
+            return cast(torch.Tensor, self.last(h))
+
+    assert findings_of(honshi.check(Net(in_place=True), images))["gradients"] == "fail"
+    assert findings_of(honshi.check(Net(in_place=False), images))["gradients"] == "pass"
+
+
+def test_what_depends_on_an_error_of_ones_own_is_left_out_by_name(images: honshi.Images) -> None:
+    def criterion(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        raise KeyError("cat")
+
+    report = honshi.check(honshi.models.MLP(), images, criterion=criterion, train=lambda model: None)
+
+    assert findings_of(report)["loss"] == "fail"
+    assert report.findings[-1].check == "parameters, modes, learning and training function"

@@ -8,12 +8,15 @@
 - how it learns (`learning`), its learning rate (`lr_range`), batch size (`batch_sizes`) and device (`devices`);
 - the user's own loops (`functions`; `watch` sees what they do).
 
+`before_training` is what is seen in milliseconds, and looked at before every training.
+
 Everything is tried on copies (`subject`), and `keeping` gives back what was touched all the same. `leaks` looks for
 validation images among the training images.
 """
 
+from honshi.checks.before_training import before_training
 from honshi.checks.check import check
 from honshi.checks.finding import Finding
 from honshi.checks.report import Report
 
-__all__ = ["Finding", "Report", "check"]
+__all__ = ["Finding", "Report", "before_training", "check"]

@@ -61,7 +61,14 @@ def check_labels(sample: Sample) -> Finding:
             low=low,
             high=high,
         )
-    if low == 1 and high == len(labels.unique()):
+    if _begins_at_one(labels) and sample.classes is not None and high < sample.classes:
+        return warned(
+            "labels",
+            "Labels go from 1 to {high}, as EMNIST's letters do, and classes are numbered from 0: the model has an "
+            "answer for 0 that is never right. Write the file of the labels anew, each less by 1.",
+            high=high,
+        )
+    if _begins_at_one(labels):
         return failed(
             "labels", "Labels go from 1 to {high}, and classes are numbered from 0: use labels - 1.", high=high
         )
@@ -79,10 +86,12 @@ def check_labels(sample: Sample) -> Finding:
 
 def check_balance(sample: Sample) -> Finding:
     """How many images each class has."""
-    counts = torch.bincount(class_numbers(sample.all_labels), minlength=sample.classes or 0)
-    most, least = int(counts.argmax()), int(counts.argmin())
-    empty = [str(label) for label in range(len(counts)) if counts[label] == 0]
-    if len(counts) - len(empty) == 1:
+    numbers = class_numbers(sample.all_labels)
+    counts = torch.bincount(numbers, minlength=sample.classes or 0)
+    first = int(_begins_at_one(numbers))
+    most, least = int(counts.argmax()), first + int(counts[first:].argmin())
+    empty = [str(label) for label in range(first, len(counts)) if counts[label] == 0]
+    if int((counts > 0).sum()) == 1:
         return failed("class balance", "Every label is {label}: there is nothing to tell apart.", label=most)
     if empty:
         return warned(
@@ -117,6 +126,12 @@ def check_balance(sample: Sample) -> Finding:
         most=most,
         share=share,
     )
+
+
+def _begins_at_one(numbers: Tensor) -> bool:
+    """Whether classes are numbered from 1 and not from 0."""
+    low, high = int(numbers.min()), int(numbers.max())
+    return low == 1 and high == len(numbers.unique())
 
 
 def check_order(sample: Sample) -> list[Finding]:

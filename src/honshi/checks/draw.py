@@ -60,6 +60,13 @@ def draw(data: Data) -> Sample:
     return sample
 
 
+def few_of(examples: Examples, count: int) -> Sample:
+    """A sample of at most so many, evenly spread over all of them, of which nothing else is looked at."""
+    places = torch.linspace(0, len(examples) - 1, min(count, len(examples))).long()
+    pixels, labels = examples.gather(places, torch.device("cpu")), examples.labels[places]
+    return Sample(examples.normalization(pixels), labels, labels, _constant(pixels), len(examples.classes))
+
+
 def _from_examples(examples: Examples) -> Sample:
     places = torch.randperm(len(examples))[:IMAGES]
     inputs = examples.normalization(examples.gather(places, torch.device("cpu")))

@@ -8,7 +8,7 @@ from typing import TypeVar
 from honshi.checks.batch_sizes import BatchSize
 from honshi.checks.finding import Finding, failed, skipped
 from honshi.checks.lr_range import LRRange
-from honshi.checks.raised import in_words
+from honshi.checks.raised import first_line, place_of
 from honshi.checks.report import Report
 from honshi.errors import HonshiError
 from honshi.models import Layer
@@ -49,7 +49,14 @@ class Inspection:
             self.findings.append(Finding(check, "fail", error.message))
             return None
         except Exception as error:
-            self.findings.append(failed(check, "The check was stopped{error}", error=in_words(error)))
+            self.findings.append(
+                failed(
+                    check,
+                    "The check ended with an error{place}: {error}.",
+                    place=place_of(error),
+                    error=first_line(error),
+                )
+            )
             return None
         if isinstance(found, Finding):
             self.findings.append(found)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from honshi.checks.finding import Finding, failed, passed, warned
 from honshi.checks.raised import first_line, place_of
 from honshi.checks.sample import Sample
-from honshi.checks.subject import Subject
+from honshi.checks.subject import Subject, logits_in
 from honshi.checks.trace import observable_layers
 from honshi.data.batches import class_numbers
 from honshi.evaluation.evaluate import Criterion
@@ -95,7 +95,12 @@ def _refused_in_train_mode(work: Subject, inputs: Tensor, labels: Tensor) -> Fin
             "begins with them.",
             kind=kind,
         )
-    return None
+    return warned(
+        "loss",
+        "In train mode the model gives {kind}, and the loss takes it: a loop of your own can train with that, "
+        "honshi.fit takes logits alone.",
+        kind=kind,
+    )
 
 
 def _logits(work: Subject, inputs: Tensor) -> Tensor:
@@ -172,7 +177,7 @@ def _last_operation(model: nn.Module, inputs: Tensor) -> str:
 
     handles = [layer.register_forward_hook(note) for _, layer in observable_layers(model) if not any(layer.children())]
     try:
-        output: Tensor = model(inputs[:16].clone())
+        output = logits_in(model(inputs[:16].clone()))
     finally:
         for handle in handles:
             handle.remove()

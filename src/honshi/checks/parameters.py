@@ -8,7 +8,7 @@ from torch import nn
 from honshi.checks.backward import explain_backward
 from honshi.checks.finding import Finding, failed, passed, warned
 from honshi.checks.sample import Sample
-from honshi.checks.subject import Subject, leaves_of, names_of, tensors_in
+from honshi.checks.subject import Subject, leaves_of, names_of, needs_closure, tensors_in
 from honshi.checks.trace import observable_layers
 
 BATCH = 64
@@ -89,6 +89,13 @@ def _check_optimizer(subject: Subject) -> Finding:
             "optimizer",
             "The optimizer holds {count} parameters that are not this model's.",
             count=len(held - own),
+        )
+    if needs_closure(subject.optimizer):
+        return warned(
+            "optimizer",
+            "The optimizer ({kind}) asks for the loss several times in each step, by step(closure): a loop of your own "
+            "can do that, honshi.fit does not.",
+            kind=type(subject.optimizer).__name__,
         )
     return passed("optimizer", "The optimizer ({kind}) holds every parameter.", kind=type(subject.optimizer).__name__)
 

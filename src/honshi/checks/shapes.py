@@ -73,6 +73,16 @@ def check_shapes(model: nn.Module, sample: Sample, batch_size: int) -> Shapes:
     training = trace_forward(model, inputs[:batch_size], training=True)
     if training.error is not None:
         findings.append(failed("train mode", "In train mode {reason}", reason=explain(training, training.error)))
+    elif sample.last_batch(batch_size) == 1 and trace_forward(model, inputs[:1], training=True).error is not None:
+        findings.append(
+            failed(
+                "last batch",
+                "{images:,} images in batches of {batch_size} leave one image for the last batch, and batch norm has "
+                "nothing to normalise it by: another batch size, or drop_last=True in a DataLoader.",
+                images=sample.count,
+                batch_size=sample.batch_size or batch_size,
+            )
+        )
     return Shapes(findings, trace.layers, k)
 
 

@@ -1,0 +1,22 @@
+"""A loss that stumbles over its own sum."""
+
+import torch
+from torch import nn
+
+CHECK = "loss"
+TOLD = ["loss_raises.py, line 22", "RuntimeError"]
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc1 = nn.Linear(784, 32)
+        self.fc2 = nn.Linear(32, 10)
+
+    def forward(self, x):
+        x = torch.relu(self.fc1(x.flatten(1)))
+        return self.fc2(x)
+
+
+def criterion(logits, labels):
+    return nn.functional.cross_entropy(logits, labels) + logits @ labels
