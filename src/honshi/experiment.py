@@ -38,7 +38,7 @@ from honshi.recipe import Recipe
 from honshi.runs import Run, find, looks
 from honshi.runs.environment import describe
 from honshi.runtime import pick_device, seeded
-from honshi.training import Averaging, FitResult, fit
+from honshi.training import Averaging, EarlyStopping, FitResult, fit
 from honshi.training.distributed import ALONE, World
 
 
@@ -244,8 +244,7 @@ class Experiment:
             options.epochs,
             batch_size=options.batch_size,
             schedule=self.schedule,
-            patience=options.patience,
-            min_delta=options.min_delta,
+            patience=EarlyStopping(patience=options.patience, min_delta=options.min_delta),
             restore_best=options.restore_best,
             clip_grad_norm=options.clip_grad_norm,
             augment=augment.build(self.recipe.augment),
@@ -294,7 +293,7 @@ class Experiment:
             if self.world.first:
                 run.write_divergence(Divergence(error.epoch, error.step, str(error)))
             raise
-        if self.world.first:
+        if self.world.first and not result.interrupted:
             self._end(run, result)
         return result
 

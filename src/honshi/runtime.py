@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import random
 from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn.modules.module import _has_any_global_hook
@@ -85,12 +88,54 @@ def available_devices() -> list[str]:
 def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
     """Run a block from a known random state and give the caller's own state back afterwards.
 
-    With the same seed, machine and number of threads, a training on the CPU is repeated bit by bit.
+    It is that of torch, of Python and of NumPy's global generator, from which a Dataset may draw. With the same seed,
+    machine and number of threads, a training on the CPU is repeated bit by bit.
     """
     cuda = [device] if device is not None and device.type == "cuda" else []
+    python, numpy = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=cuda):
         torch.manual_seed(seed)
-        yield
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)
+
+
+def random_state(device: torch.device) -> dict[str, Any]:
+    """What torch, Python and NumPy draw from next, in tensors, numbers and lists."""
+    version, words, next_gauss = random.getstate()
+    numpy = np.random.get_state(legacy=False)
+    state: dict[str, Any] = {
+        "cpu": torch.get_rng_state(),
+        "python": [version, torch.tensor(words), next_gauss],
+        "numpy": {
+            "key": torch.from_numpy(numpy["state"]["key"].astype(np.int64)),
+            "pos": int(numpy["state"]["pos"]),
+            "has_gauss": int(numpy["has_gauss"]),
+            "gauss": float(numpy["gauss"]),
+        },
+    }
+    if device.type == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state(device)
+    return state
+
+
+def set_random_state(state: dict[str, Any], device: torch.device) -> None:
+    """Go on drawing from what `random_state` gave; what is not in it stays as it is."""
+    if "cpu" in state:
+        torch.set_rng_state(state["cpu"])
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"], device)
+    if "python" in state:
+        version, words, next_gauss = state["python"]
+        random.setstate((version, tuple(words.tolist()), next_gauss))
+    if "numpy" in state:
+        numpy = state["numpy"]
+        keys = numpy["key"].numpy().astype(np.uint32)
+        np.random.set_state(("MT19937", keys, numpy["pos"], numpy["has_gauss"], numpy["gauss"]))
 
 
 @cache

@@ -14,6 +14,7 @@ from honshi.data.batches import Batch
 from honshi.models import MLP
 from honshi.training import Averaging
 from honshi.training.epoch import train_epoch
+from honshi.training.step import Step
 
 criterion = nn.CrossEntropyLoss()
 
@@ -38,7 +39,7 @@ def train(model: nn.Module, batches: list[Batch], averaging: Averaging | None) -
         criterion,
         SGD(model.parameters(), lr=0.3, momentum=0.9),
         batches,
-        averaging=averaging,
+        step=Step(averaging=averaging),
         on_step=lambda _: path.append(copy.deepcopy(model.state_dict())),
     )
     return path

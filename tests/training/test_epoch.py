@@ -13,6 +13,7 @@ from honshi.data.batches import Batch
 from honshi.errors import ModelError, NonFiniteLossError
 from honshi.models import MLP
 from honshi.training.epoch import train_epoch
+from honshi.training.step import Step
 
 criterion = nn.CrossEntropyLoss()
 
@@ -110,7 +111,7 @@ def test_gradients_from_before_the_epoch_have_no_part_in_it(model: MLP, batches:
 def test_clipping_shortens_a_step_to_the_norm_and_keeps_its_direction(model: MLP, batches: list[Batch]) -> None:
     start, free = weights(model), copy.deepcopy(model)
 
-    train_epoch(model, criterion, SGD(model.parameters(), lr=1.0), batches[:1], clip_grad_norm=0.01)
+    train_epoch(model, criterion, SGD(model.parameters(), lr=1.0), batches[:1], step=Step(clip_grad_norm=0.01))
     train_epoch(free, criterion, SGD(free.parameters(), lr=1.0), batches[:1])
 
     clipped, unclipped = weights(model) - start, weights(free) - start
@@ -121,7 +122,7 @@ def test_clipping_shortens_a_step_to_the_norm_and_keeps_its_direction(model: MLP
 def test_clipping_leaves_gradients_below_the_norm_as_they_are(model: MLP, batches: list[Batch]) -> None:
     free = copy.deepcopy(model)
 
-    train_epoch(model, criterion, SGD(model.parameters(), lr=0.1), batches, clip_grad_norm=1e6)
+    train_epoch(model, criterion, SGD(model.parameters(), lr=0.1), batches, step=Step(clip_grad_norm=1e6))
     train_epoch(free, criterion, SGD(free.parameters(), lr=0.1), batches)
 
     assert torch.equal(weights(model), weights(free))
@@ -132,7 +133,7 @@ def test_the_schedule_moves_after_every_step(model: MLP, batches: list[Batch]) -
     rates: list[float] = []
     optimizer.register_step_pre_hook(lambda optimizer, *_: rates.append(optimizer.param_groups[0]["lr"]))
 
-    train_epoch(model, criterion, optimizer, batches, schedule=ExponentialLR(optimizer, gamma=0.5))
+    train_epoch(model, criterion, optimizer, batches, step=Step(schedule=ExponentialLR(optimizer, gamma=0.5)))
 
     assert rates == [0.8, 0.4, 0.2]
 
@@ -160,8 +161,8 @@ def test_in_bfloat16_the_loss_and_the_weights_are_float32(model: MLP, batches: l
         return cross_entropy(logits, labels)
 
     exact, _ = train_epoch(model, criterion, SGD(model.parameters(), lr=0.1), batches)
-    reduced = torch.autocast("cpu", torch.bfloat16)
-    rounded, _ = train_epoch(twin, recording, SGD(twin.parameters(), lr=0.1), batches, reduced=reduced)
+    step = Step(autocast=torch.autocast("cpu", torch.bfloat16))
+    rounded, _ = train_epoch(twin, recording, SGD(twin.parameters(), lr=0.1), batches, step=step)
 
     assert seen == [torch.bfloat16, torch.float32] * 3
     assert all(parameter.dtype == torch.float32 for parameter in twin.parameters())

@@ -21,6 +21,7 @@ from honshi.models import MLP
 from honshi.models.card import Card, card_of
 from honshi.recipe import Recipe
 from honshi.runtime import seeded
+from honshi.training import EarlyStopping
 
 criterion = nn.CrossEntropyLoss()
 
@@ -312,7 +313,9 @@ def test_it_goes_on_while_the_validation_loss_falls(train: honshi.Images, val: h
 def test_a_fall_by_less_than_min_delta_does_not_count(train: honshi.Images, val: honshi.Images) -> None:
     model = build()
 
-    result = honshi.fit(model, criterion, sgd(model), train, val, epochs=5, patience=1, min_delta=100.0)
+    result = honshi.fit(
+        model, criterion, sgd(model), train, val, epochs=5, patience=EarlyStopping(patience=1, min_delta=100.0)
+    )
 
     assert [row.epoch for row in result.history] == [1, 2]
     assert result.stopped_early

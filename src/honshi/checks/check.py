@@ -32,7 +32,7 @@ from honshi.checks.subject import Subject, is_lazy
 from honshi.checks.trace import PROBE
 from honshi.data import Splits
 from honshi.data.batches import Data
-from honshi.evaluation.evaluate import Criterion
+from honshi.evaluation.answers import Criterion
 from honshi.losses import CrossEntropy
 from honshi.models.modes import evaluating
 from honshi.runtime import device_of, seeded

@@ -17,7 +17,7 @@ from honshi.checks.sample import Sample
 from honshi.checks.subject import Subject, logits_in
 from honshi.checks.trace import observable_layers
 from honshi.data.batches import class_numbers
-from honshi.evaluation.evaluate import Criterion
+from honshi.evaluation.answers import Criterion
 from honshi.messages import Message
 from honshi.models.modes import evaluating, full_precision
 

@@ -18,7 +18,7 @@ from torch.optim import Optimizer
 
 from honshi.checks.raised import first_line
 from honshi.errors import ModelError
-from honshi.evaluation.evaluate import Criterion
+from honshi.evaluation.answers import Criterion
 from honshi.runtime import device_of
 
 

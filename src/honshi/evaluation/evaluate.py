@@ -5,24 +5,24 @@ Shapes: n images, b of them in a batch; k classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from honshi.data.batches import Data, make_batches
 from honshi.data.examples import Examples
 from honshi.errors import ModelError
+from honshi.evaluation.answers import Criterion, check_labels, classes_of, is_binary, logits_of, loss_of
 from honshi.evaluation.intervals import wilson
 from honshi.evaluation.metrics import ClassScore, confusion_matrix, per_class
 from honshi.losses import CrossEntropy
-from honshi.models.modes import evaluating, full_precision
+from honshi.models.modes import evaluating
 from honshi.native.layers import compiled_layers
 from honshi.runtime import device_of
-
-Criterion = Callable[[Tensor, Tensor], Tensor]
 
 # Large enough that the price of calling operations vanishes, small enough that a convnet's features stay in the caches.
 BATCH_SIZE = 250
@@ -53,18 +53,22 @@ class Evaluation:
 
 
 def infer(model: nn.Module, data: Data, batch_size: int = BATCH_SIZE) -> tuple[Tensor, Tensor]:
-    """Logits (n, k) and labels (n,) of all images, in eval mode and without gradients.
+    """Logits (n, k) and labels of all images, in eval mode and without gradients.
 
     The model computes on the device where its parameters are, and is left in the mode it was in.
 
+    Returns:
+        Logits and labels as `honshi.evaluation.answers` pairs them: class numbers (n,) as a rule.
+
     Raises:
         SealedError: the data are the sealed test set.
-        ModelError: there are no images.
+        ModelError: there are no images, or the model does not give logits.
     """
     device = device_of(model)
     with evaluating(model) as scored, compiled_layers(scored):
         outputs = [
-            (full_precision(scored(inputs)), labels) for inputs, labels in make_batches(data, batch_size, device=device)
+            (logits_of(scored(inputs), len(labels)), labels)
+            for inputs, labels in make_batches(data, batch_size, device=device)
         ]
     if not outputs:
         raise ModelError("There are no images to evaluate.")
@@ -79,13 +83,20 @@ def right_answers(model: nn.Module, data: Data) -> Tensor:
         SealedError, ModelError: as `infer`.
     """
     logits, labels = infer(model, data)
-    return (logits.argmax(1) == labels).cpu()
+    answered, true = _scored(logits, labels)
+    return (answered == true).cpu()
 
 
 def loss_and_accuracy(model: nn.Module, data: Data, criterion: Criterion) -> tuple[float, float]:
     """Mean loss and accuracy over all images, each image weighing the same."""
     logits, labels = infer(model, data)
-    return criterion(logits, labels).item(), (logits.argmax(1) == labels).double().mean().item()
+    answered, true = _scored(logits, labels)
+    return loss_of(criterion, logits, labels).item(), (answered == true).double().mean().item()
+
+
+def _scored(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    check_labels(logits, labels)
+    return classes_of(logits, labels)
 
 
 def evaluate(model: nn.Module, data: Data, criterion: Criterion | None = None) -> Evaluation:
@@ -94,11 +105,11 @@ def evaluate(model: nn.Module, data: Data, criterion: Criterion | None = None) -
     Args:
         model: images (b, c, h, w) to logits (b, k).
         data: `Examples` such as `Images`, a torch Dataset or a DataLoader; never the sealed test set.
-        criterion: logits (n, k) and labels (n,) to a mean; cross-entropy where left out.
+        criterion: logits and labels to a mean; cross-entropy where left out.
 
     Raises:
         SealedError: the data are the sealed test set.
-        ModelError: there are no images, or the model has fewer outputs than there are classes.
+        ModelError: there are no images, or labels and outputs do not go together.
     """
     logits, labels = infer(model, data)
     return score(logits, labels, data.classes if isinstance(data, Examples) else None, criterion)
@@ -110,27 +121,33 @@ def score(
     """Score answers that a model has given, as `infer` returns them.
 
     Args:
-        logits: (n, k).
-        labels: int64 (n,).
+        logits: (n, k), or (n, 1) of two classes.
+        labels: as `honshi.evaluation.answers` pairs them with such logits.
         names: of the classes; their numbers where left out.
         criterion: as for `evaluate`.
 
     Raises:
-        ModelError: there are fewer outputs than classes.
+        ModelError: labels and outputs do not go together.
     """
-    count, classes = logits.shape
-    if int(labels.max()) >= classes:
-        raise ModelError(
-            f"The model has {classes} outputs and there are labels up to {int(labels.max())}: "
-            "it needs an output for each class."
-        )
-    matrix = confusion_matrix(labels, logits.argmax(1), classes).cpu()
+    answered, true = _scored(logits, labels)
+    count, classes = len(logits), 2 if is_binary(logits) else logits.shape[1]
+    loss = _cross_entropy(logits, labels, true) if criterion is None else float(loss_of(criterion, logits, labels))
+    matrix = confusion_matrix(true.long(), answered, classes).cpu()
     right = int(matrix.trace())
     return Evaluation(
         n=count,
-        loss=(criterion or CrossEntropy())(logits, labels).item(),
+        loss=loss,
         accuracy=right / count,
         interval=wilson(right, count),
         per_class=per_class(matrix, names or tuple(map(str, range(classes)))),
         confusion=matrix.tolist(),
     )
+
+
+def _cross_entropy(logits: Tensor, labels: Tensor, true: Tensor) -> float:
+    """The mean cross-entropy, of class numbers or of probabilities."""
+    if is_binary(logits):
+        probabilities = labels.flatten().to(logits.dtype)
+        return float(binary_cross_entropy_with_logits(logits.flatten(), probabilities))
+    soft = labels.shape == logits.shape and labels.dim() == 2
+    return float(CrossEntropy()(logits, labels.to(logits.dtype) if soft else true.long()))

@@ -1,4 +1,4 @@
-"""Looking at a model without changing it, also from several threads at once.
+"""The modes of a model's layers: training it, and looking at it without changing it, also from several threads at once.
 
 The mode is kept on the layers themselves, which all threads share. So evaluations that need another one than a layer
 is in count themselves: the first switches it, the last switches it back. A model that one thread trains is scored by
@@ -119,6 +119,29 @@ def _copied(model: nn.Module) -> nn.Module:
             "Wait until the training is over.",
             error=error,
         ) from error
+
+
+def train_mode(model: nn.Module) -> None:
+    """Training mode, as ``model.train()``; a model that is in it keeps the layers that its owner put in eval mode.
+
+    So ``model.train(); model.norm.eval()`` freezes a batch norm for the training that follows.
+    """
+    if not model.training:
+        model.train()
+
+
+class Modes:
+    """Training mode that leaves alone what its owner has frozen: layers in eval mode of a model in training mode."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self.frozen = [module for module in model.modules() if not module.training] if model.training else []
+
+    def train(self) -> None:
+        """Training mode for all but these."""
+        self.model.train()
+        for module in self.frozen:
+            module.training = False
 
 
 def _trains(module: nn.Module) -> bool:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
 from honshi.data.batches import Batch
+from honshi.errors import ArgumentError
 
 
 class Averaging:
@@ -34,10 +35,14 @@ class Averaging:
             swa: the last part of all steps over which the mean goes, within (0, 1].
 
         Raises:
-            ValueError: both are given, or neither.
+            ArgumentError: both are given, or neither; or one outside its range.
         """
         if (ema is None) == (swa is None):
-            raise ValueError("averaging is by ema or by swa: give one of them")
+            raise ArgumentError("Averaging is by ema or by swa: give one of them.")
+        if ema is not None and not 0 < ema < 1:
+            raise ArgumentError("ema lies between 0 and 1, as 0.99, not {value!r}.", value=ema)
+        if swa is not None and not 0 < swa <= 1:
+            raise ArgumentError("swa is the last part of all steps, above 0 and at most 1, not {value!r}.", value=swa)
         self.ema = ema
         self.swa = swa
         self.steps = 0
@@ -46,8 +51,19 @@ class Averaging:
         self.averages: dict[str, Tensor] = {}
         self.weights: list[Tensor] = []
 
-    def begin(self, model: nn.Module, steps: int) -> None:
-        """Watch a model, which has so many steps before it. Its weights must stay where they are in memory."""
+    def begin(self, model: nn.Module, steps: int | None) -> None:
+        """Watch a model, which has so many steps before it. Its weights must stay where they are in memory.
+
+        Args:
+            steps: None where nobody knows, as of a stream.
+
+        Raises:
+            ArgumentError: it is not known, and the last part of them is asked for.
+        """
+        if steps is None:
+            if self.swa is not None:
+                raise ArgumentError("Averaging(swa=…) needs to know how many mini-batches the data give: use ema.")
+            steps = 0
         self.steps = 0
         self.first = steps - max(1, round(self.swa * steps)) if self.swa is not None else 0
         watched = {name: tensor for name, tensor in model.state_dict().items() if tensor.is_floating_point()}

@@ -11,6 +11,8 @@ from honshi.evaluation.history import Row
 class EarlyStopping:
     """Stop when the validation loss has not fallen for a while.
 
+    ``fit(patience=3)`` is short for ``fit(patience=EarlyStopping(patience=3))``.
+
     Source: L. Prechelt, "Early stopping, but when?", 1998; the lecture's remedies for overfitting.
 
     Attributes:

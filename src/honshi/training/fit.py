@@ -1,75 +1,49 @@
 """The training: as many epochs as asked for, each followed by a look at the validation set.
 
 There is no parameter through which test data could come in: the test set is for `honshi.test`.
+
+Shapes: b images in a batch; k classes.
 """
 
 from __future__ import annotations
 
 import math
+import sys
 import time
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from honshi.data.augment import Augmentation
-from honshi.data.batches import Batch, Data
+from honshi.data.batches import Batches, Data, OnDevice
 from honshi.data.examples import Examples
 from honshi.data.sealed import Sealed
 from honshi.errors import NonFiniteLossError, SealedError
-from honshi.evaluation.evaluate import Criterion
-from honshi.evaluation.history import Row, best_row
+from honshi.evaluation.answers import Criterion
+from honshi.evaluation.history import Row
+from honshi.messages import Message
 from honshi.models.card import Card, attach, detach
-from honshi.models.modes import being_trained
+from honshi.models.modes import Modes, being_trained
 from honshi.native.layers import compiled_layers
-from honshi.runtime import keep_freed_memory, seeded
-from honshi.training import state
+from honshi.runtime import device_of, keep_freed_memory, seeded
+from honshi.training import arguments
 from honshi.training.averaging import Averaging
-from honshi.training.distributed import (
-    ALONE,
-    SharedBatches,
-    SharedEpochs,
-    World,
-    batches_of,
-    loss_and_accuracy,
-    shared_layers,
-)
+from honshi.training.distributed import ALONE, World, batches_of, loss_and_accuracy, shared_layers
+from honshi.training.draws import Draws
 from honshi.training.early_stopping import EarlyStopping
-from honshi.training.epoch import train_epoch
-from honshi.training.loops.captured import captured_epochs
-from honshi.training.loops.compiled import compiled_epochs
-
-
-@dataclass(frozen=True)
-class FitResult:
-    """What a training leaves behind, beside the trained model.
-
-    Attributes:
-        history: a row an epoch.
-        best: the row of lowest validation loss.
-        restored: whether the model has that epoch's weights rather than the last one's.
-        stopped_early: whether patience ran out before the epochs did.
-        seconds: spent on training steps ("train") and on validation ("evaluate").
-    """
-
-    history: list[Row]
-    best: Row
-    restored: bool
-    stopped_early: bool
-    seconds: dict[str, float]
-
-    def plot(self, path: str | Path) -> None:
-        """Draw the learning curves to a picture."""
-        from honshi.reports.curves import draw  # matplotlib takes a while to load and not every fit draws
-
-        draw(self.history, Path(path))
+from honshi.training.loops import choose_loop
+from honshi.training.progress import Progress, Stop
+from honshi.training.record import Record
+from honshi.training.result import FitResult
+from honshi.training.state import Checkpoint
+from honshi.training.step import Step
 
 
 def fit(
@@ -82,8 +56,7 @@ def fit(
     *,
     batch_size: int = 64,
     schedule: LRScheduler | None = None,
-    patience: int | None = None,
-    min_delta: float = 0.0,
+    patience: int | EarlyStopping | None = None,
     restore_best: bool = True,
     clip_grad_norm: float | None = None,
     augment: Augmentation | None = None,
@@ -91,7 +64,7 @@ def fit(
     precision: Literal["float32", "bfloat16"] = "float32",
     remeasure_train: bool = False,
     seed: int = 0,
-    checkpoint: Path | None = None,
+    checkpoint: str | Path | None = None,
     world: World = ALONE,
     on_epoch: Callable[[Row], None] | None = None,
     on_step: Callable[[int], None] | None = None,
@@ -99,15 +72,17 @@ def fit(
     """Train a model; it computes on the device where its parameters are.
 
     Args:
-        model: any module from inputs (b, …) to logits (b, k).
-        criterion: logits (b, k) and labels (b,) to their mean loss; any of torch's.
-        optimizer: any of torch's, over the model's parameters.
+        model: any module from inputs (b, …) to logits (b, k), or (b, 1) of two classes. Where it is in training mode,
+            layers that are in eval mode (a frozen batch norm) stay in it; a model in eval mode is trained whole.
+        criterion: logits and labels to their mean loss, a scalar; any of torch's that takes logits.
+        optimizer: any of torch's, over the model's parameters or some of them.
         train, val: `Examples` such as `Images`, a torch Dataset, or a DataLoader (which keeps its own batch size).
+            Labels are class numbers (b,), or probabilities of the classes (b, k).
         epochs: how often the training data are gone through.
         batch_size: images in a mini-batch.
-        schedule: a learning-rate scheduler of torch, stepped after every mini-batch.
-        patience: stop after so many epochs without a lower validation loss.
-        min_delta: by how much a loss must be lower to count.
+        schedule: a learning-rate scheduler of torch, stepped after every mini-batch; ReduceLROnPlateau after every
+            epoch, with the validation loss.
+        patience: stop after so many epochs without a lower validation loss; an `EarlyStopping` says also by how much.
         restore_best: end with the weights of the epoch of lowest validation loss.
         clip_grad_norm: the largest norm that the gradients may have.
         augment: random changes of the training images, which must be `Examples` then.
@@ -117,31 +92,43 @@ def fit(
             what they are. Slow on a CPU without instructions for it.
         remeasure_train: score the training data again after each epoch in eval mode, so that
             dropout does not fake a gap to validation.
-        seed: of the order of the images, of augmentation and of dropout. The same seed on the same
-            machine gives the same weights, bit by bit on a CPU. The caller's random state is left alone.
+        seed: of the order of the images, of augmentation and of dropout, and of what a Dataset draws from torch's,
+            NumPy's and Python's global generators. The same seed on the same machine gives the same weights, bit by bit
+            on a CPU. The caller's random state is left alone. A Dataset's own generators are not.
         checkpoint: a file that holds the state after each epoch; if it exists, training goes on from it.
         world: the processes that train together, each of which calls fit alike; train and val are `Examples`
             then. What `honshi.training.distributed.joined` gives.
         on_epoch: called with each row; the model has its own weights then, not their average.
         on_step: called with the number of mini-batches done in the epoch.
 
+    Returns:
+        The history. The model has its best weights then (or the last) and is in eval mode.
+
+        A training that is ended before its time gives what there is, ``interrupted``: where ``on_step`` or ``on_epoch``
+        raises `honshi.training.Stop`, after which the checkpoint holds all that is needed to go on to the same weights;
+        and where it is interrupted by hand in a notebook or a Python prompt. A script gets its KeyboardInterrupt, and
+        the model its best weights all the same.
+
     Raises:
         SealedError: train or val is the sealed test set.
         TypeError: the data are of another kind, or of one that is not augmented.
+        ArgumentError: an option means nothing, or parts do not belong together.
+        ModelError: there are no images; or what the model gives, the labels and the criterion do not go together.
         NonFiniteLossError: the loss became infinite or not a number.
-        ModelError: there are no images.
         RunError: the checkpoint does not belong to this training.
         RequestError: so many processes cannot train like that.
     """
     for name, data in (("train", train), ("val", val)):
         if isinstance(data, Sealed):
-            raise SealedError(f"fit({name}=…) was given the test set")
-    if epochs < 1 or batch_size < 1:
-        raise ValueError(f"epochs and batch_size are at least 1, not {epochs} and {batch_size}")
-    if patience is not None and patience < 1:
-        raise ValueError(f"patience is at least 1, or None, not {patience}")
-    device = next(model.parameters()).device
+            raise SealedError("fit({name}=…) was given the test set", name=name)
+    arguments.check_parts(model, criterion, optimizer, schedule)
+    arguments.check_count("epochs", epochs)
+    arguments.check_count("batch_size", batch_size)
+    arguments.check_options(clip_grad_norm, precision, seed)
+    stopping = arguments.stopping_of(patience)
+    device = device_of(model)
     world.check(batch_size, device)
+
     if device.type == "cpu":
         keep_freed_memory()
     if isinstance(train, Examples):
@@ -152,125 +139,101 @@ def fit(
         detach(model)
     if isinstance(val, Examples):
         val = val.to(device)  # once, not at each epoch's validation
-
     shuffle = torch.Generator()
     train_batches = batches_of(train, batch_size, world, shuffle=shuffle, augment=augment, device=device)
     plain_batches = batches_of(train, batch_size, world, device=device)
-    stopping = EarlyStopping(patience=patience, min_delta=min_delta)
-    rows: list[Row] = []
-    kept_weights = _copy_weights(model)
-    reduced = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+
+    steps = _steps(train_batches, epochs)
+    if steps is not None:
+        arguments.check_schedule_lasts(schedule, steps)
     if averaging is not None:
-        averaging.begin(model, epochs * len(train_batches))
+        averaging.begin(model, steps)
+    step = Step(schedule=schedule, clip_grad_norm=clip_grad_norm, averaging=averaging)
+    if precision == "bfloat16":
+        step = replace(step, autocast=torch.autocast(device.type, torch.bfloat16))
+    train_epoch = choose_loop(model, criterion, optimizer, train_batches, step)
+
+    record = Record(stopping=stopping, restore_best=restore_best)
+    draws = Draws(device, train, val)
+    path = None if checkpoint is None else Path(checkpoint)
+    state = Checkpoint(path, model, optimizer, step, record, draws, world)
+    modes = Modes(model)
     seconds = {"train": 0.0, "evaluate": 0.0}
-
-    train_once = _loop(
-        model,
-        criterion,
-        optimizer,
-        train_batches,
-        schedule=schedule,
-        clip_grad_norm=clip_grad_norm,
-        averaging=averaging,
-        reduced=reduced if precision == "bfloat16" else None,
-    )
-
+    interrupted = False
     with seeded(seed, device), being_trained(model), shared_layers(model, world), compiled_layers(model):
-        saved = world.from_first(state.read(checkpoint))
-        if saved is not None:
-            rows, kept_weights = state.restore(saved, checkpoint, model, optimizer, schedule, averaging, stopping)
-        for epoch in range(len(rows) + 1, epochs + 1):
-            if stopping.exhausted:
-                break
-            # From seed and epoch alone, so that a resumed training sees the images in the same order.
-            shuffle.manual_seed((seed * 1_000_003 + epoch) % 2**63)
-            if world.size > 1:
-                # Dropout draws for each process anew, and again the same after a restart.
-                torch.manual_seed(((seed * 1_000_003 + epoch) * 1_000_003 + world.rank) % 2**63)
-            lr = float(optimizer.param_groups[0]["lr"])
-            started = time.perf_counter()
-            train_loss, train_accuracy = train_once(epoch=epoch, on_step=on_step)
-            trained = time.perf_counter()
-            with reduced, averaging.applied(model, plain_batches) if averaging is not None else nullcontext():
-                if remeasure_train:
-                    train_loss, train_accuracy = loss_and_accuracy(model, train, criterion, world)
-                val_loss, val_accuracy = loss_and_accuracy(model, val, criterion, world)
-                if not math.isfinite(val_loss):
-                    raise NonFiniteLossError(f"validation loss became {val_loss} after epoch {epoch}", epoch, None, lr)
-                evaluated = time.perf_counter()
-                row = Row(epoch, train_loss, train_accuracy, val_loss, val_accuracy, lr, evaluated - started)
-                rows.append(row)
-                if not restore_best or best_row(rows) is row:
-                    kept_weights = _copy_weights(model)
-            seconds["train"] += trained - started
-            seconds["evaluate"] += evaluated - trained
-            stopping.note(row)
-            if checkpoint is not None and world.first:
-                state.save(checkpoint, model, optimizer, schedule, averaging, stopping, rows, kept_weights)
-            if on_epoch is not None:
-                on_epoch(row)
-
-    model.load_state_dict(kept_weights)
-    return FitResult(rows, best_row(rows), restore_best, stopping.exhausted and len(rows) < epochs, seconds)
-
-
-def _loop(
-    model: nn.Module,
-    criterion: Criterion,
-    optimizer: Optimizer,
-    batches: Iterable[Batch],
-    *,
-    schedule: LRScheduler | None,
-    clip_grad_norm: float | None,
-    averaging: Averaging | None,
-    reduced: AbstractContextManager[Any] | None,
-) -> Callable[..., tuple[float, float]]:
-    """What trains one epoch: the readable loop, or one that gives the same numbers in less time.
-
-    1. Several processes take each step together.
-    2. The lecture's own case on a CPU is compiled.
-    3. On a CUDA device the step of honshi's own networks is captured.
-    """
-    if isinstance(batches, SharedBatches):
-        shared = SharedEpochs(
-            model,
-            criterion,
-            optimizer,
-            batches,
-            schedule=schedule,
-            clip_grad_norm=clip_grad_norm,
-            averaging=averaging,
-            reduced=reduced,
-        )
-        return shared.train_epoch
-    if schedule is None and clip_grad_norm is None and averaging is None and reduced is None:
-        compiled = compiled_epochs(model, criterion, optimizer, batches)
-        if compiled is not None:
-            return compiled.train_epoch
-    captured = captured_epochs(
-        model,
-        criterion,
-        optimizer,
-        batches,
-        schedule=schedule,
-        clip_grad_norm=clip_grad_norm,
-        averaging=averaging,
-        reduced=reduced,
-    )
-    if captured is not None:
-        return captured.train_epoch
-    return partial(
-        train_epoch,
-        model,
-        criterion,
-        optimizer,
-        batches,
-        schedule=schedule,
-        clip_grad_norm=clip_grad_norm,
-        averaging=averaging,
-        reduced=reduced,
-    )
+        progress = state.restore()
+        try:
+            while len(record.rows) < epochs and not stopping.exhausted and not interrupted:
+                epoch = len(record.rows) + 1
+                _draw_anew(shuffle, seed, epoch, world)
+                progress.begin(float(optimizer.param_groups[0]["lr"]))
+                modes.train()
+                started = time.perf_counter() - progress.seconds
+                try:
+                    train_loss, train_accuracy = train_epoch(epoch=epoch, on_step=on_step, progress=progress)
+                except Stop:
+                    progress.seconds = time.perf_counter() - started
+                    state.save(progress)
+                    interrupted = True
+                    break
+                trained = time.perf_counter()
+                with step.autocast, averaging.applied(model, plain_batches) if averaging is not None else nullcontext():
+                    if remeasure_train:
+                        train_loss, train_accuracy = loss_and_accuracy(model, train, criterion, world)
+                    val_loss, val_accuracy = loss_and_accuracy(model, val, criterion, world)
+                    if not math.isfinite(val_loss):
+                        raise _diverged(val_loss, epoch, progress.lr)
+                    evaluated = time.perf_counter()
+                    seconds["train"] += trained - started
+                    seconds["evaluate"] += evaluated - trained
+                    elapsed = evaluated - started
+                    row = Row(epoch, train_loss, train_accuracy, val_loss, val_accuracy, progress.lr, elapsed)
+                    record.note(row, model)
+                step.end_epoch(val_loss)
+                state.save()
+                interrupted = world.any(_ends_with(row, on_epoch))
+                progress = Progress(draws=draws)
+        except KeyboardInterrupt:
+            interrupted = bool(record.rows) and hasattr(sys, "ps1")  # a prompt, which a notebook has too
+            if not interrupted:
+                _end(model, record)
+                raise
+        _end(model, record)
+    return FitResult(record.rows, restore_best, stopping.exhausted and len(record.rows) < epochs, interrupted, seconds)
 
 
-def _copy_weights(model: nn.Module) -> dict[str, Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+def _end(model: nn.Module, record: Record) -> None:
+    """Leave the model as it is to be used."""
+    record.put_back(model)
+    model.eval()
+
+
+def _steps(batches: Batches | OnDevice, epochs: int) -> int | None:
+    """Mini-batches in so many epochs; None where nobody knows, as of a stream."""
+    try:
+        return epochs * len(batches)
+    except TypeError:
+        return None
+
+
+def _draw_anew(shuffle: torch.Generator, seed: int, epoch: int, world: World) -> None:
+    """From seed and epoch alone, so that a resumed training sees the images in the same order."""
+    shuffle.manual_seed((seed * 1_000_003 + epoch) % 2**63)
+    if world.size > 1:
+        # Dropout draws for each process anew, and again the same after a restart.
+        torch.manual_seed(((seed * 1_000_003 + epoch) * 1_000_003 + world.rank) % 2**63)
+
+
+def _ends_with(row: Row, on_epoch: Callable[[Row], None] | None) -> bool:
+    """Tell of an epoch; whether the training is to end with it."""
+    try:
+        if on_epoch is not None:
+            on_epoch(row)
+    except Stop:
+        return True
+    return False
+
+
+def _diverged(val_loss: float, epoch: int, lr: float) -> NonFiniteLossError:
+    problem = Message("validation loss became {loss} after epoch {epoch}", loss=val_loss, epoch=epoch)
+    return NonFiniteLossError(problem, epoch, None, lr)

@@ -8,107 +8,154 @@ from __future__ import annotations
 
 import io
 import pickle
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from honshi.errors import RunError
 from honshi.evaluation.history import Row
 from honshi.files import write_whole
-from honshi.training.averaging import Averaging
-from honshi.training.early_stopping import EarlyStopping
+from honshi.training.distributed import World
+from honshi.training.draws import Draws
+from honshi.training.progress import Progress
+from honshi.training.record import Record
+from honshi.training.step import Step
+
+# Of a `Progress`: what is saved where a training was ended within an epoch.
+_WITHIN = ("steps", "images", "loss_sum", "right", "lr", "seconds", "drawn_before", "drawn_after")
 
 
-def save(
-    path: Path,
-    model: nn.Module,
-    optimizer: Optimizer,
-    schedule: LRScheduler | None,
-    averaging: Averaging | None,
-    stopping: EarlyStopping,
-    rows: list[Row],
-    kept_weights: dict[str, Tensor],
-) -> None:
-    """Write the state after an epoch, whole or not at all."""
-    state: dict[str, Any] = {
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "schedule": None if schedule is None else schedule.state_dict(),
-        "averaging": None if averaging is None else averaging.state_dict(),
-        "stopping": asdict(stopping),
-        "rows": [row.to_dict() for row in rows],
-        "kept_weights": kept_weights,
-        # What dropout draws from; the order of the images is drawn from the seed and the epoch.
-        "random": {"cpu": torch.get_rng_state()},
-    }
-    device = next(model.parameters()).device
-    if device.type == "cuda":
-        state["random"]["cuda"] = torch.cuda.get_rng_state(device)
-    content = io.BytesIO()
-    torch.save(state, content)
-    write_whole(path, content.getvalue())
+@dataclass(frozen=True)
+class Checkpoint:
+    """A file for the state of a training, and all that has a state in it.
 
-
-def read(path: Path | None) -> bytes | None:
-    """The state that was saved there, not yet looked into; None where there is none.
-
-    Raises:
-        RunError: the file cannot be read.
+    Attributes:
+        path: the file; without one nothing is saved, and nothing restored.
+        world: the processes that train together, of which the first alone writes.
     """
-    if path is None or not path.exists():
-        return None
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise RunError(f"{path}: this state cannot be read: {error.strerror}. Remove it to begin again.") from error
 
+    path: Path | None
+    model: nn.Module
+    optimizer: Optimizer
+    step: Step
+    record: Record
+    draws: Draws
+    world: World
 
-def restore(
-    saved: bytes,
-    path: Path | None,
-    model: nn.Module,
-    optimizer: Optimizer,
-    schedule: LRScheduler | None,
-    averaging: Averaging | None,
-    stopping: EarlyStopping,
-) -> tuple[list[Row], dict[str, Tensor]]:
-    """Put everything back as it was; the rows so far and the weights that are kept.
+    def save(self, within: Progress | None = None) -> None:
+        """Write the state after an epoch, or within one; whole or not at all.
 
-    Args:
-        saved: what `read` gave.
-        path: the file, for the error message.
-        model, optimizer, schedule, averaging, stopping: what is put back, of the same training.
+        Args:
+            within: how far the epoch has come that is not finished.
+        """
+        if self.path is None:
+            return
+        progress = None
+        if within is not None and within.steps:
+            within.settle()
+            within.drawn_after = self.draws.state()
+            progress = self.world.gathered({name: getattr(within, name) for name in _WITHIN})
+        if not self.world.first:
+            return
+        schedule, averaging = self.step.schedule, self.step.averaging
+        state: dict[str, Any] = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": None if schedule is None else schedule.state_dict(),
+            "averaging": None if averaging is None else averaging.state_dict(),
+            "stopping": asdict(self.record.stopping),
+            "rows": [row.to_dict() for row in self.record.rows],
+            "kept_weights": self.record.kept_weights,
+            # What dropout and a Dataset draw from; the order of images in memory is drawn from the seed and the epoch.
+            "random": self.draws.state(),
+            # Of each process.
+            "progress": progress,
+        }
+        content = io.BytesIO()
+        torch.save(state, content)
+        write_whole(self.path, content.getvalue())
 
-    Raises:
-        RunError: the file is damaged or belongs to another training.
-    """
-    try:
-        state: dict[str, Any] = torch.load(io.BytesIO(saved), weights_only=True, map_location="cpu")
+    def restore(self) -> Progress:
+        """Put everything back as it was, if anything was saved.
+
+        Returns:
+            How far the epoch has come that is to be trained next.
+
+        Raises:
+            RunError: the file is damaged or belongs to another training.
+        """
+        saved = self.world.from_first(self._read())
+        if saved is None:
+            return Progress(draws=self.draws)
+        try:
+            return self._put_back(torch.load(io.BytesIO(saved), weights_only=True, map_location="cpu"))
+        except (EOFError, pickle.UnpicklingError) as error:
+            # Without torch's own words: they advise to load the file in the way that runs its code.
+            raise RunError(
+                "{path}: this is not the state of a training. Remove it to begin again.", path=self.path
+            ) from error
+        except (RuntimeError, KeyError, TypeError, ValueError) as error:
+            first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise RunError(
+                "{path}: this state cannot be resumed from: {problem} Remove it to begin again.",
+                path=self.path,
+                problem=first_line,
+            ) from error
+
+    def _read(self) -> bytes | None:
+        """The file, not yet looked into; None where there is none."""
+        if self.path is None or not self.path.exists():
+            return None
+        try:
+            return self.path.read_bytes()
+        except OSError as error:
+            raise RunError(
+                "{path}: this state cannot be read: {problem}. Remove it to begin again.",
+                path=self.path,
+                problem=error.strerror,
+            ) from error
+
+    def _put_back(self, state: Any) -> Progress:
+        """Raises: KeyError, TypeError, ValueError, RuntimeError, where it is that of another training."""
         if not isinstance(state, dict):
             raise TypeError(f"it holds a {type(state).__name__}.")
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        if (schedule is None) != (state["schedule"] is None):
-            raise ValueError("it was trained with a schedule and this training has none, or the reverse.")
-        if schedule is not None:
-            schedule.load_state_dict(state["schedule"])
-        if (averaging is None) != (state["averaging"] is None):
-            raise ValueError("it was trained with averaging and this training has none, or the reverse.")
-        if averaging is not None:
-            averaging.load_state_dict(state["averaging"])
+        self.model.load_state_dict(state["model"])
+        _load(self.optimizer, state["optimizer"])
+        for name in ("schedule", "averaging"):
+            part = getattr(self.step, name)
+            if (part is None) != (state[name] is None):
+                raise ValueError(f"it was trained with {_ARTICLE[name]} and this training has none, or the reverse.")
+            if part is not None:
+                part.load_state_dict(state[name])
+        record, stopping = self.record, self.record.stopping
         stopping.reference, stopping.waited = state["stopping"]["reference"], state["stopping"]["waited"]
-        torch.set_rng_state(state["random"]["cpu"])
-        if "cuda" in state["random"] and torch.cuda.is_available():
-            torch.cuda.set_rng_state(state["random"]["cuda"], next(model.parameters()).device)
-        return [Row(**row) for row in state["rows"]], state["kept_weights"]
-    except (EOFError, pickle.UnpicklingError) as error:
-        # Without torch's own words: they advise to load the file in the way that runs its code.
-        raise RunError(f"{path}: this is not the state of a training. Remove it to begin again.") from error
-    except (RuntimeError, KeyError, TypeError, ValueError) as error:
-        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise RunError(f"{path}: this state cannot be resumed from: {first_line} Remove it to begin again.") from error
+        record.rows, record.kept_weights = [Row(**row) for row in state["rows"]], state["kept_weights"]
+        self.draws.go_on_from(state["random"])
+        within = state.get("progress")
+        if within is None:
+            return Progress(draws=self.draws)
+        if len(within) != self.world.size:
+            raise ValueError(
+                f"it was ended within an epoch of {len(within)} processes and goes on with as many, "
+                f"not with {self.world.size}."
+            )
+        return Progress(draws=self.draws, **within[self.world.rank])
+
+
+_ARTICLE = {"schedule": "a schedule", "averaging": "averaging"}
+
+
+def _load(optimizer: Optimizer, state: dict[str, Any]) -> None:
+    """As ``load_state_dict``; learning rates that are tensors stay the same tensors, as a captured step reads there."""
+    held = [
+        {name: value for name, value in group.items() if isinstance(value, Tensor)} for group in optimizer.param_groups
+    ]
+    optimizer.load_state_dict(state)
+    for group, tensors in zip(optimizer.param_groups, held, strict=True):
+        for name, tensor in tensors.items():
+            tensor.copy_(torch.as_tensor(group[name]))
+            group[name] = tensor

@@ -19,6 +19,7 @@ from honshi.recipe import AdamOptions, OneCycleOptions, SGDOptions
 from honshi.training.averaging import Averaging
 from honshi.training.epoch import train_epoch
 from honshi.training.loops.captured import CapturedEpochs, _Snapshot, captured_epochs
+from honshi.training.step import Step
 
 CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="a CUDA graph needs a CUDA device")
 DEVICES = ["cpu", pytest.param("cuda", marks=CUDA)]
@@ -53,8 +54,7 @@ def batches(images: honshi.Images, device: str = "cpu") -> Batches:
 def captured(
     model: nn.Module, optimizer: Optimizer, images: honshi.Images, device: str = "cpu", **options: Any
 ) -> CapturedEpochs:
-    defaults: dict[str, Any] = {"schedule": None, "clip_grad_norm": None, "averaging": None, "reduced": None}
-    epochs = CapturedEpochs(model, CrossEntropy(), optimizer, batches(images, device), **{**defaults, **options})
+    epochs = CapturedEpochs(model, CrossEntropy(), optimizer, batches(images, device), Step(**options))
     if device == "cpu":
         epochs._capture = lambda inputs, labels: (Replayed(epochs, inputs, labels), inputs, labels)  # type: ignore
     return epochs
@@ -75,7 +75,9 @@ def test_losses_accuracies_and_weights_are_those_of_the_readable_loop(
 
     expected_batches = batches(images, device)
     expected = [
-        train_epoch(readable, CrossEntropy(), one, expected_batches, schedule=schedules[0], clip_grad_norm=1.0)
+        train_epoch(
+            readable, CrossEntropy(), one, expected_batches, step=Step(schedule=schedules[0], clip_grad_norm=1.0)
+        )
         for _ in range(3)
     ]
     found = [epochs.train_epoch() for _ in range(3)]
@@ -169,7 +171,7 @@ def test_capturing_changes_neither_weights_nor_the_random_state(images: honshi.I
 def test_fit_captures_honshis_own_networks_on_a_gpu(
     mnist: honshi.Splits, monkeypatch: pytest.MonkeyPatch, make: Any
 ) -> None:
-    monkeypatch.setattr(sys.modules["honshi.training.fit"], "train_epoch", None)
+    monkeypatch.setattr(sys.modules["honshi.training.loops"], "train_epoch", None)
     model = make().cuda()
     optimizer = optimizers.build(SGDOptions(lr=0.05, momentum=0.9), model)
 

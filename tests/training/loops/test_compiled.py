@@ -600,7 +600,7 @@ def test_without_a_compiler_fit_takes_the_readable_loop_with_the_same_result(
 
 
 def test_fit_trains_the_lectures_case_here(mnist: honshi.Splits, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules["honshi.training.fit"], "train_epoch", None)
+    monkeypatch.setattr(sys.modules["honshi.training.loops"], "train_epoch", None)
     model = mlp()
 
     result = honshi.fit(model, CrossEntropy(), sgd(model), mnist.train.subset(range(640)), mnist.val, 1)

@@ -1,107 +1,148 @@
 """Epochs of one model in several processes.
 
-Shapes: b images in a share; k classes.
+Shapes: b images in a share, B in the whole mini-batch; k classes.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor, nn
 from torch.futures import Future
 from torch.nn.parallel import DistributedDataParallel
-from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
-from honshi.errors import ModelError, NonFiniteLossError
-from honshi.evaluation.evaluate import Criterion
-from honshi.models.modes import full_precision
-from honshi.training.averaging import Averaging
-from honshi.training.distributed.shares import SharedBatches
-from honshi.training.tally import Tally
+from honshi.errors import ModelError
+from honshi.evaluation.answers import Criterion, logits_of, loss_of
+from honshi.models.modes import evaluating, train_mode
+from honshi.training.distributed.shares import SharedBatches, is_mean_over_images, whole
+from honshi.training.progress import Progress, Stop, diverged
+from honshi.training.step import Step
 
 if TYPE_CHECKING:  # a torch that was built for one process has no buckets, and Windows no such memory
     from torch.distributed import GradBucket  # type: ignore[attr-defined]
 
     from honshi.native.shared_sum import SharedSum
 
+# Every so many steps the processes ask one another whether one of them was told to stop.
+STEPS_BETWEEN_STOPS = 32
+
 
 class SharedEpochs:
     """Trains one model together with the other processes, an epoch a call; inside `shared_layers`."""
 
     def __init__(
-        self,
-        model: nn.Module,
-        criterion: Criterion,
-        optimizer: Optimizer,
-        batches: SharedBatches,
-        *,
-        schedule: LRScheduler | None = None,
-        clip_grad_norm: float | None = None,
-        averaging: Averaging | None = None,
-        reduced: AbstractContextManager[Any] | None = None,
+        self, model: nn.Module, criterion: Criterion, optimizer: Optimizer, batches: SharedBatches, step: Step
     ) -> None:
         self.model = model
         # Batch norm's statistics are the same everywhere, so nobody need send them at each step.
         DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(
             model, [name for name, _ in model.named_buffers()]
         )
-        self.replica = DistributedDataParallel(model, gradient_as_bucket_view=True)
+        self.replica = DistributedDataParallel(
+            model, gradient_as_bucket_view=True, find_unused_parameters=_leaves_weights_out(model, batches)
+        )
         shared = batches.world.shared
         if shared is not None and batches.device.type == "cpu":
             # Not the function itself: DDP does not read annotations that are kept as text.
             self.replica.register_comm_hook(shared, lambda shared, bucket: _mean_gradients(shared, bucket))
         self.criterion = criterion
+        self.by_share = is_mean_over_images(criterion)
         self.optimizer = optimizer
         self.batches = batches
         self.world = batches.world
-        self.schedule = schedule
-        self.clip_grad_norm = clip_grad_norm
-        self.averaging = averaging
-        self.reduced = reduced
+        self.step = step
+        self.smallest_first = sorted(model.parameters(), key=Tensor.numel)
 
-    def train_epoch(self, *, epoch: int = 1, on_step: Callable[[int], None] | None = None) -> tuple[float, float]:
-        """As `honshi.training.epoch.train_epoch`, over the images of all processes.
+    def train_epoch(
+        self,
+        *,
+        epoch: int = 1,
+        on_step: Callable[[int], None] | None = None,
+        progress: Progress | None = None,
+    ) -> tuple[float, float]:
+        """As `honshi.training.epoch.train_epoch`, over the images of all processes."""
+        train_mode(self.replica)
+        progress = progress or Progress()
+        stop = False
+        for inputs, labels in progress.remaining(self.batches):
+            number = progress.steps + 1
+            with self.step.autocast:
+                logits = logits_of(self._answer(inputs), len(labels))  # (b, k)
+                loss, weight = self._loss(logits, labels, number)
 
-        A loss that is not finite is noticed at the end of the epoch: to ask all processes at each step would
-        make each wait for the slowest once more.
-        """
-        self.replica.train()
-        lr = float(self.optimizer.param_groups[0]["lr"])
-        tally = Tally(self.batches.device)
-        step = 0
-        for step, (inputs, labels) in enumerate(self.batches, start=1):
-            with self.reduced or nullcontext():
-                logits = full_precision(self.replica(inputs))
-                # A share without images has no mean, and takes part all the same: with a gradient of 0.
-                loss = self.criterion(logits, labels) if len(labels) else logits.sum()
+            value = loss.item()
+            if len(labels):
+                progress.note(value, logits, labels)
+            else:
+                progress.steps += 1
+
             self.optimizer.zero_grad()
-            # DDP takes the mean over processes, and each image of the mini-batch is to weigh the same.
-            (loss * (len(labels) * self.world.size / self.batches.whole_size(step))).backward()
-            if self.clip_grad_norm is not None:
-                clip_grad_norm_(self.model.parameters(), self.clip_grad_norm)
-            self.optimizer.step()
-            if self.schedule is not None:
-                self.schedule.step()
-            if self.averaging is not None:
-                self.averaging.note_step()
-            tally.note(loss, logits, labels)
+            # A loss that is not finite reaches all processes with the gradients, so that none takes this step.
+            loss.backward(torch.full_like(loss, weight if math.isfinite(value) else math.nan))
+            if not self._gradients_are_finite():
+                raise diverged(epoch, number, float(self.optimizer.param_groups[0]["lr"]))
+            self.step.update(self.optimizer, self.model.parameters())
+
             if on_step is not None:
-                on_step(step)
-        if not step:
+                try:
+                    on_step(number)
+                except Stop:
+                    stop = True
+            if (number % STEPS_BETWEEN_STOPS == 0 or number == len(self.batches)) and self.world.any(stop):
+                raise Stop
+        if not progress.steps:
             raise ModelError("There are no images to train on.")
-        loss_total, right_total = self.world.total(float(tally.loss_sum), float(tally.right))
-        if not math.isfinite(loss_total):
-            bad = int(self.world.least(float(tally.finite_steps))) + 1
-            raise NonFiniteLossError(
-                f"loss became infinite or not a number at epoch {epoch}, step {bad}", epoch, bad, lr
-            )
+        progress.settle()
+        loss_total, right_total = self.world.total(progress.loss_sum, progress.right)
         count = len(self.batches.labels)
         return loss_total / count, right_total / count
+
+    def _answer(self, inputs: Tensor) -> object:
+        try:
+            return self.replica(inputs)
+        except RuntimeError as error:
+            if "Expected to have finished reduction" not in str(error):
+                raise
+            raise ModelError(
+                "The model computes with other layers at one step than at another, which several processes cannot add "
+                "up: train it in one process."
+            ) from error
+
+    def _loss(self, logits: Tensor, labels: Tensor, number: int) -> tuple[Tensor, float]:
+        """The loss, and what its gradients are multiplied by: DDP takes their mean over the processes.
+
+        1. A mean over images is taken over this share alone, and each image of the mini-batch weighs the same.
+        2. Of any other loss, as one with class weights, all processes compute that of the whole mini-batch.
+        """
+        size, world = self.batches.whole_size(number), self.world
+        if not self.by_share:
+            loss = loss_of(self.criterion, whole(world, logits, size), whole(world, labels, size))
+            return loss, world.size
+        # A share without images has no mean, and takes part all the same: with a gradient of 0.
+        loss = loss_of(self.criterion, logits, labels) if len(labels) else logits.sum()
+        return loss, len(labels) * world.size / size
+
+    def _gradients_are_finite(self) -> bool:
+        """Of one parameter, which tells of all: a loss that is not a number has no gradient that is one."""
+        gradient = next((p.grad for p in self.smallest_first if p.grad is not None), None)
+        return gradient is None or bool(gradient.isfinite().all())
+
+
+def _leaves_weights_out(model: nn.Module, batches: SharedBatches) -> bool:
+    """Whether some weights have no part in the answer, for whose gradients DDP would wait for ever."""
+    if not len(batches.images):
+        return False
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    with evaluating(model), torch.enable_grad():
+        first = torch.zeros(1, dtype=torch.int64, device=batches.device)
+        outputs = model(batches.normalization(batches.images.gather(first, batches.device)))
+        if not isinstance(outputs, Tensor) or not outputs.requires_grad:
+            return False  # which the first step will say
+        return any(found is None for found in torch.autograd.grad(outputs.sum(), trained, allow_unused=True))
 
 
 def _mean_gradients(shared: SharedSum, bucket: GradBucket) -> Future[Tensor]:

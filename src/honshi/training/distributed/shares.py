@@ -14,8 +14,10 @@ from honshi.data.augment import Augmentation
 from honshi.data.batches import Batch, Batches, Data, OnDevice, make_batches
 from honshi.data.examples import Examples
 from honshi.errors import ModelError
-from honshi.evaluation.evaluate import Criterion, infer
+from honshi.evaluation.answers import Criterion, classes_of, loss_of
+from honshi.evaluation.evaluate import infer
 from honshi.evaluation.evaluate import loss_and_accuracy as loss_and_accuracy_alone
+from honshi.losses import CrossEntropy
 from honshi.training.distributed.world import World
 
 
@@ -65,7 +67,9 @@ class SharedBatches(Batches):
         last = self.world.share(self.whole_size(len(self)))
         if last.start == last.stop:
             nothing = torch.empty(0, *self.images.shape, dtype=torch.uint8, device=self.device)
-            yield self.normalization(nothing), self.labels[:0]
+            mixed = self.augment is not None and self.augment.mixup > 0
+            labels = torch.zeros(0, self.classes, device=self.device) if mixed else self.labels[:0]
+            yield self.normalization(nothing), labels
 
 
 def batches_of(
@@ -87,6 +91,20 @@ def batches_of(
     return SharedBatches(_images(data), batch_size, world, shuffle=shuffle, augment=augment, device=device)
 
 
+def whole(world: World, share: Tensor, size: int) -> Tensor:
+    """The shares of all processes, (B, …), of this one's, (b, …), through which alone gradients go back.
+
+    Args:
+        size: B.
+    """
+    own = world.share(size)
+    everything = torch.zeros(size, *share.shape[1:], dtype=torch.float64, device=share.device)
+    everything[own] = share.detach().double()
+    world.add_up(everything)
+    everything = everything.to(share.dtype)
+    return torch.cat([everything[: own.start], share, everything[own.stop :]])
+
+
 def loss_and_accuracy(model: nn.Module, data: Data, criterion: Criterion, world: World) -> tuple[float, float]:
     """As `honshi.evaluation.evaluate.loss_and_accuracy`; of several processes each scores its share of the images.
 
@@ -100,14 +118,27 @@ def loss_and_accuracy(model: nn.Module, data: Data, criterion: Criterion, world:
     images = _images(data)
     if not len(images):
         raise ModelError("There are no images to evaluate.")
+    by_share = is_mean_over_images(criterion)
+    if not by_share and len(images) < world.size:
+        return loss_and_accuracy_alone(model, data, criterion)
     own = world.share(len(images))
     loss, right = 0.0, 0
     if own.stop > own.start:
         logits, labels = infer(model, images.subset(range(own.start, own.stop)))
-        loss = criterion(logits, labels).item() * len(labels)
-        right = int((logits.argmax(1) == labels).sum())
+        answered, true = classes_of(logits, labels)
+        right = int((answered == true).sum())
+        if not by_share:
+            logits, labels = whole(world, logits, len(images)), whole(world, labels, len(images))
+        loss = loss_of(criterion, logits, labels).item() * len(true)
     loss_total, right_total = world.total(loss, right)
     return loss_total / len(images), right_total / len(images)
+
+
+def is_mean_over_images(criterion: Criterion) -> bool:
+    """Whether the loss of a mini-batch is the mean of the losses of its images, by what is known of its kind."""
+    if type(criterion) is nn.CrossEntropyLoss:
+        return criterion.reduction == "mean" and criterion.weight is None and criterion.ignore_index < 0
+    return type(criterion) is CrossEntropy
 
 
 def _images(data: object) -> Examples:

@@ -104,6 +104,22 @@ class World:
         elif self.size > 1:
             dist.all_reduce(tensor)
 
+    def any(self, yes: bool) -> bool:
+        """Whether one of them says yes."""
+        if self.size == 1:
+            return yes
+        votes = torch.tensor([float(yes)], dtype=torch.float64)
+        self.add_up(votes)
+        return bool(votes.item())
+
+    def gathered(self, value: T) -> list[T]:
+        """What each process has, by rank."""
+        if self.size == 1:
+            return [value]
+        values: list[Any] = [None] * self.size
+        dist.all_gather_object(values, value)
+        return values
+
     def from_first(self, value: T) -> T:
         """What the first process has, on all of them."""
         if self.size == 1:

@@ -14,22 +14,18 @@ Shapes: b images in a batch; k classes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from honshi.data.batches import Batches
-from honshi.errors import NonFiniteLossError
-from honshi.evaluation.evaluate import Criterion
+from honshi.evaluation.answers import Criterion, logits_of, loss_of
 from honshi.models.architecture import is_ours
-from honshi.models.modes import full_precision
-from honshi.training.averaging import Averaging
-from honshi.training.tally import Tally
+from honshi.models.modes import train_mode
+from honshi.training.loops.tally import Tally
+from honshi.training.progress import Progress, diverged
+from honshi.training.step import Step
 
 # Passes before the capture, in which libraries choose their kernels and take their memory.
 WARM_UP = 3
@@ -40,11 +36,7 @@ def captured_epochs(
     criterion: Criterion,
     optimizer: Optimizer,
     batches: object,
-    *,
-    schedule: LRScheduler | None = None,
-    clip_grad_norm: float | None = None,
-    averaging: Averaging | None = None,
-    reduced: AbstractContextManager[Any] | None = None,
+    step: Step = Step(),  # noqa: B008
 ) -> CapturedEpochs | None:
     """What trains this model epoch by epoch on its CUDA device, or None where that may not be right."""
     if not (
@@ -56,7 +48,7 @@ def captured_epochs(
         and _capturable(optimizer)
     ):
         return None
-    return CapturedEpochs(model, criterion, optimizer, batches, schedule, clip_grad_norm, averaging, reduced)
+    return CapturedEpochs(model, criterion, optimizer, batches, step)
 
 
 def _capturable(optimizer: Optimizer) -> bool:
@@ -68,68 +60,72 @@ class CapturedEpochs:
     """Trains one model on one set of mini-batches, an epoch a call. The first call captures the step."""
 
     def __init__(
-        self,
-        model: nn.Module,
-        criterion: nn.Module,
-        optimizer: Optimizer,
-        batches: Batches,
-        schedule: LRScheduler | None,
-        clip_grad_norm: float | None,
-        averaging: Averaging | None,
-        reduced: AbstractContextManager[Any] | None,
+        self, model: nn.Module, criterion: nn.Module, optimizer: Optimizer, batches: Batches, step: Step
     ) -> None:
         self.model = model
         self.criterion = criterion
         self.optimizer = optimizer
         self.batches = batches
-        self.schedule = schedule
-        self.clip_grad_norm = clip_grad_norm
-        self.averaging = averaging
-        self.reduced = reduced
-        device = batches.device
-        self.tally = Tally(device)
+        self.step = step
+        self.tally = Tally(batches.device)
         # The graph, and where it finds inputs and labels of its mini-batch.
         self.captured: tuple[torch.cuda.CUDAGraph, Tensor, Tensor] | None = None
 
-    def train_epoch(self, *, epoch: int = 1, on_step: Callable[[int], None] | None = None) -> tuple[float, float]:
-        """As `honshi.training.epoch.train_epoch`; a loss that is not finite is noticed at the end of the epoch."""
-        self.model.train()
+    def train_epoch(
+        self,
+        *,
+        epoch: int = 1,
+        on_step: Callable[[int], None] | None = None,
+        progress: Progress | None = None,
+    ) -> tuple[float, float]:
+        """As `honshi.training.epoch.train_epoch`.
+
+        A loss that is not finite is noticed at the end of the epoch, and the model gets back the weights that it had
+        before the first of these steps.
+        """
+        train_mode(self.model)
+        progress = progress or Progress()
         lr = float(self.optimizer.param_groups[0]["lr"])
-        self.tally.reset()
-        for number, (inputs, labels) in enumerate(self.batches, start=1):
-            if self.captured is None:
-                self.captured = self._capture(inputs.clone(), labels.clone())
-            graph, held_inputs, held_labels = self.captured
-            if inputs.shape == held_inputs.shape:
-                held_inputs.copy_(inputs)
-                held_labels.copy_(labels)
-                graph.replay()
-            else:  # the last, smaller mini-batch
-                self._step(inputs, labels)
-            if self.schedule is not None:
-                self.schedule.step()
-            if self.averaging is not None:
-                self.averaging.note_step()
-            if on_step is not None:
-                on_step(number)
-        # The first wait for the device in this epoch.
+        before = _Snapshot(self.model, self.optimizer)
+        self.tally.begin(progress)
+        try:
+            for inputs, labels in progress.remaining(self.batches):
+                if self.captured is None:
+                    self.captured = self._capture(inputs.clone(), labels.clone())
+                    self.tally.begin(progress)  # without the passes that led to the capture
+                self._train(inputs, labels, *self.captured)
+                progress.steps += 1
+                progress.images += len(labels)
+                if on_step is not None:
+                    on_step(progress.steps)
+        finally:
+            self.tally.end(progress)  # the first wait for the device in this epoch
         if not bool(self.tally.finite):
-            step = int(self.tally.finite_steps) + 1
-            where = f"loss became infinite or not a number at epoch {epoch}, step {step}"
-            raise NonFiniteLossError(where, epoch, step, lr)
-        count = len(self.batches.labels)
-        return float(self.tally.loss_sum) / count, int(self.tally.right) / count
+            before.restore()
+            raise diverged(epoch, int(self.tally.finite_steps) + 1, lr)
+        return progress.means()
+
+    def _train(
+        self, inputs: Tensor, labels: Tensor, graph: torch.cuda.CUDAGraph, held_inputs: Tensor, held_labels: Tensor
+    ) -> None:
+        """A step, by the graph where the mini-batch has its shape."""
+        if inputs.shape == held_inputs.shape:
+            held_inputs.copy_(inputs)
+            held_labels.copy_(labels)
+            graph.replay()
+        else:  # the last mini-batch, of another size
+            self._step(inputs, labels)
+        self.step.follow()
 
     def _step(self, inputs: Tensor, labels: Tensor) -> None:
         """One step of the readable loop, without a look at its result."""
-        with self.reduced or nullcontext():
-            logits = full_precision(self.model(inputs))
-            loss = self.criterion(logits, labels)
+        with self.step.autocast:
+            logits = logits_of(self.model(inputs), len(labels))  # (b, k)
+            loss = loss_of(self.criterion, logits, labels)
         # Kept in place: a graph writes gradients to where they were when it was captured.
         self.optimizer.zero_grad(set_to_none=False)
         loss.backward()
-        if self.clip_grad_norm is not None:
-            clip_grad_norm_(self.model.parameters(), self.clip_grad_norm)
+        self.step.clip(self.model.parameters())
         self.optimizer.step()
         self.tally.note(loss, logits, labels)
 
@@ -148,7 +144,6 @@ class CapturedEpochs:
         with torch.cuda.graph(graph):
             self._step(inputs, labels)
         before.restore()
-        self.tally.reset()
         torch.cuda.set_rng_state(random, device)
         return graph, inputs, labels
 

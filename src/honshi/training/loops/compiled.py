@@ -14,6 +14,7 @@ from __future__ import annotations
 import ctypes
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import torch
@@ -22,16 +23,18 @@ from torch.optim import SGD, Optimizer
 from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
 from honshi.data.batches import Batches
-from honshi.errors import NonFiniteLossError
-from honshi.evaluation.evaluate import Criterion
+from honshi.evaluation.answers import Criterion
 from honshi.losses import CrossEntropy
 from honshi.models import MLP
+from honshi.models.modes import train_mode
 from honshi.native.mlp_sgd import FEWEST_LAYERS, MOST_LAYERS, IndexedImages, Network, Steps, library
 from honshi.native.tensors import disjoint, is_plain, is_watched
 from honshi.optimizers import steps_as_made
 from honshi.pictures.contract import Normalization
 from honshi.runtime import is_as_made
 from honshi.training.epoch import train_epoch
+from honshi.training.progress import Progress, Stop, diverged
+from honshi.training.step import Step
 
 # Steps in one call: long enough to pay for starting threads, short enough for a progress bar and Ctrl-C.
 BLOCK = 64
@@ -45,10 +48,14 @@ FORWARDS = {kind: kind.forward for kind in (MLP, nn.Linear, nn.CrossEntropyLoss,
 
 
 def compiled_epochs(
-    model: nn.Module, criterion: Criterion, optimizer: Optimizer, batches: object
+    model: nn.Module,
+    criterion: Criterion,
+    optimizer: Optimizer,
+    batches: object,
+    step: Step = Step(),  # noqa: B008
 ) -> CompiledEpochs | None:
     """What trains this model epoch by epoch, or None where the case is not exactly the known one."""
-    if not (isinstance(batches, Batches) and _is_known(model, criterion, optimizer, batches)):
+    if not (step == Step() and isinstance(batches, Batches) and _is_known(model, criterion, optimizer, batches)):
         return None
     code = library()
     if code is None:
@@ -212,35 +219,52 @@ class CompiledEpochs:
         self.images = self._indexed()
         self.threads = _Threads(min(torch.get_num_threads(), MOST_THREADS))
 
-    def train_epoch(self, *, epoch: int = 1, on_step: Callable[[int], None] | None = None) -> tuple[float, float]:
-        """As `honshi.training.epoch.train_epoch`, and by it where the case is not the known one any more."""
+    def train_epoch(
+        self,
+        *,
+        epoch: int = 1,
+        on_step: Callable[[int], None] | None = None,
+        progress: Progress | None = None,
+    ) -> tuple[float, float]:
+        """As `honshi.training.epoch.train_epoch`, and by it where the case is not the known one any more.
+
+        ``on_step`` is asked after a block of steps. A training that is stopped there goes back to where this call
+        began, whose weights the model still has: the network holds them in another form, and giving them back rounds.
+        """
+        progress = progress or Progress()
         if not _is_known(self.model, self.criterion, self.optimizer, self.batches):
-            return train_epoch(self.model, self.criterion, self.optimizer, self.batches, epoch=epoch, on_step=on_step)
-        self.model.train()
+            case = self.model, self.criterion, self.optimizer, self.batches
+            return train_epoch(*case, epoch=epoch, on_step=on_step, progress=progress)
+        train_mode(self.model)
         layers = _linear_layers(self.model)
         if self.network.widths != _widths(layers):
             self.network = self._network(layers)
         if not self.images.are(self.batches.images.pixels_in_memory, self.batches.labels):
             self.images = self._indexed()
         lr = float(self.optimizer.param_groups[0]["lr"])
-        order = self.batches.order()
-        count, size = len(order), self.batches.batch_size
+        size = self.batches.batch_size
+        begun = replace(progress)
+        coming = self.batches.order()[progress.images :]
         self.network.load(layers)
-        loss_sum, right, done = 0.0, 0, 0
         try:
-            for block in order.split(BLOCK * size):
+            for block in coming.split(BLOCK * size) if len(coming) else ():
                 steps = self._train(block, size, lr)
-                done += steps.done
-                loss_sum += steps.loss_sum
-                right += steps.right
+                progress.steps += steps.done
+                progress.images += len(block)
+                progress.loss_sum += steps.loss_sum
+                progress.right += steps.right
                 if not steps.finite:
-                    where = f"loss became infinite or not a number at epoch {epoch}, step {done + 1}"
-                    raise NonFiniteLossError(where, epoch, done + 1, lr)
+                    raise diverged(epoch, progress.steps + 1, lr)
                 if on_step is not None:
-                    on_step(done)
-        finally:  # also where on_step, or Ctrl-C, ends the training
+                    on_step(progress.steps)
+        except Stop:
+            progress.go_back_to(begun)
+            raise
+        except BaseException:  # a Ctrl-C too leaves what has been learnt
             self.network.store(layers)
-        return loss_sum / count, right / count
+            raise
+        self.network.store(layers)
+        return progress.means()
 
     def _train(self, order: Tensor, batch_size: int, lr: float) -> Steps:
         threads = self.threads.next()

@@ -8,7 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from honshi.data.batches import class_numbers
+from honshi.evaluation.answers import classes_of
+from honshi.training.progress import Progress
 
 
 class Tally:
@@ -16,7 +17,7 @@ class Tally:
 
     Attributes:
         loss_sum, right: over images.
-        finite_steps: how many steps there were until the loss was no longer finite.
+        finite_steps: how many of these steps there were until the loss was no longer finite.
         finite: whether it has been finite at every step.
     """
 
@@ -26,16 +27,22 @@ class Tally:
         self.finite_steps = torch.zeros((), dtype=torch.int64, device=device)
         self.finite = torch.ones((), dtype=torch.bool, device=device)
 
-    def reset(self) -> None:
-        """Begin anew in the same memory, which a CUDA graph writes to."""
-        for tensor in (self.loss_sum, self.right, self.finite_steps):
-            tensor.zero_()
+    def begin(self, progress: Progress) -> None:
+        """Go on from there, in the same memory, which a CUDA graph writes to."""
+        self.loss_sum.fill_(progress.loss_sum)
+        self.right.fill_(progress.right)
+        self.finite_steps.fill_(progress.steps)
         self.finite.fill_(True)
+
+    def end(self, progress: Progress) -> None:
+        """Read the sums, for which the device has to be waited for."""
+        progress.loss_sum, progress.right = float(self.loss_sum), int(self.right)
 
     @torch.no_grad()
     def note(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
         """Add a step: its mean loss, logits (b, k), and labels (b,) or after mixup probabilities (b, k)."""
+        answered, true = classes_of(logits, labels)
         self.loss_sum += loss.detach() * len(labels)
-        self.right += (logits.argmax(1) == class_numbers(labels)).sum()
+        self.right += (answered == true).sum()
         self.finite &= loss.isfinite()
         self.finite_steps += self.finite
