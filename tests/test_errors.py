@@ -14,7 +14,7 @@ from honshi.errors import HonshiError, IdxError, NonFiniteLossError, RequestErro
 EVERY = [
     error
     for _, error in inspect.getmembers(errors, inspect.isclass)
-    if issubclass(error, Exception) and error.__module__ == errors.__name__
+    if issubclass(error, Exception) and not issubclass(error, Warning) and error.__module__ == errors.__name__
 ]
 
 

@@ -164,3 +164,15 @@ class SealedError(HonshiError, TypeError):
             "decide things, use the mock exam: splits.val, or `honshi validate RUN`.",
             attempt=Message(attempt, **parameters),
         )
+
+
+class HonshiWarning(UserWarning):
+    """What honshi does all the same, and says because it costs something.
+
+    Attributes:
+        message: the sentence and what is filled into it.
+    """
+
+    def __init__(self, message: Message) -> None:
+        super().__init__(message)
+        self.message = message

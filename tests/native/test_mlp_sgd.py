@@ -15,7 +15,7 @@ MEAN, STD = 0.3, 0.4
 
 
 def network(widths: tuple[int, ...], batch_size: int) -> Network:
-    code = library()
+    code = library().code
     assert code is not None
     return Network(code, widths, batch_size, MEAN, STD)
 
@@ -34,7 +34,7 @@ def drawn(count: int, inputs: int, classes: int, seed: int = 0) -> tuple[Tensor,
 
 
 def images(pixels: Tensor, labels: Tensor) -> IndexedImages:
-    code = library()
+    code = library().code
     assert code is not None
     return IndexedImages(code, pixels, labels, 1 / (255 * STD))
 

@@ -16,6 +16,8 @@ import torch.distributed as dist
 if sys.platform != "linux":
     pytest.skip("memory is shared on Linux alone", allow_module_level=True)
 
+from honshi.messages import Message
+from honshi.native.library import Library
 from honshi.native.shared_sum import ALIVE_SECONDS, PLACE_SIZE, SharedSum
 from honshi.training.distributed import World
 
@@ -165,7 +167,7 @@ def test_without_files_that_have_no_name_there_is_none(monkeypatch: pytest.Monke
 
 
 def test_without_a_compiler_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("honshi.native.shared_sum.library", lambda: None)
+    monkeypatch.setattr("honshi.native.shared_sum.library", lambda: Library(None, Message("There is no compiler.")))
 
     with pytest.raises(OSError, match="compiler"):
         SharedSum(0, 2)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+import warnings
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from importlib.metadata import version
+from typing import Any
 
 import click
 
@@ -24,7 +28,7 @@ from honshi.cli.test import test
 from honshi.cli.train import train
 from honshi.cli.tune import tune
 from honshi.cli.validate import validate
-from honshi.errors import HonshiError, RecipeError
+from honshi.errors import HonshiError, HonshiWarning, RecipeError
 from honshi.files import explain
 
 INTERRUPTED = 130
@@ -63,6 +67,7 @@ def main() -> None:
     debug = len(arguments) < len(sys.argv) - 1
     # torchrun starts the same command several times on a machine; of what is wrong with it the first one speaks.
     silent = os.environ.get("LOCAL_RANK", "0") != "0"
+    warnings.showwarning = partial(_show_warning, warnings.showwarning, silent)
     try:
         code = honshi.main(arguments, prog_name="honshi", standalone_mode=False)
         sys.stdout.flush()
@@ -87,6 +92,16 @@ def main() -> None:
         sys.exit(error.exit_code if isinstance(error, HonshiError) else 1)
     finally:
         close_output()
+
+
+def _show_warning(
+    otherwise: Callable[..., None], silent: bool, message: Warning | str, *where: Any, **named: Any
+) -> None:
+    """What honshi itself says is a sentence for people; where in its code it was said is none of their business."""
+    if not isinstance(message, HonshiWarning):
+        otherwise(message, *where, **named)
+    elif not silent:
+        _say(f"Warning: {message}")
 
 
 def _sentence(error: Exception) -> str:

@@ -22,8 +22,7 @@ def doctor(as_json: bool) -> None:
     from honshi.data.fashion_mnist import DEBIAN_FOLDER
     from honshi.data.fashion_mnist import SHA256 as FASHION_FILES
     from honshi.files import home
-    from honshi.native.library import find_compiler
-    from honshi.native.mlp_sgd import library
+    from honshi.native.parts import parts
     from honshi.runs.environment import describe
     from honshi.runtime import available_devices, pick_device
 
@@ -34,7 +33,9 @@ def doctor(as_json: bool) -> None:
     here = [folder for folder in fashion if all((folder / name).is_file() for name in FASHION_FILES)]
     facts["data"] = {"mnist": str(mnist.FOLDER), "fashion-mnist": str(here[0]) if here else None}
     facts["home"] = str(home())
-    facts["compiled_epochs"] = library() is not None
+    compiled = parts()
+    facts["compiled"] = {part.name: {"used": part.used, "why": str(part.why)} for part in compiled}
+    facts["compiled_epochs"] = compiled[0].used
 
     why = {
         "cuda": "the first of cuda, mps, cpu that works here",
@@ -46,11 +47,10 @@ def doctor(as_json: bool) -> None:
     table.add_column(overflow="fold")
     table.add_row("device", f"{facts['device']} ({facts['device_name']}): {why}")
     table.add_row("threads", f"{facts['threads']} of {facts['cores']} cores")
-    if facts["compiled_epochs"]:
-        compiled = "for the lecture's network"
-    else:
-        compiled = "none: " + ("the C compiler failed" if find_compiler() else "no C compiler here (cc, gcc or clang)")
-    table.add_row("compiled epochs", compiled)
+    for part in compiled:
+        table.add_row("compiled" if part is compiled[0] else "", f"{part.name}: {'used' if part.used else 'not used'}")
+        if not part.used:
+            table.add_row("", f"  {part.why}")
     table.add_row("system", facts["system"])
     table.add_row("versions", ", ".join(f"{name} {number}" for name, number in facts["versions"].items()))
     table.add_row("mnist", "in the package")

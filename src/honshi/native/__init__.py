@@ -1,6 +1,7 @@
 """All C of honshi, each file beside the Python that calls it, and how it is compiled and found.
 
-1. library.py: a C file as a library, compiled for this processor when it is first used.
+1. library.py: a C file as a library, compiled for this processor when it is first used; compiler.py finds and runs the
+   compiler; tensors.py asks what a tensor is before its address is given away; parts.py tells what is used and why.
 2. kernels.c: convolution, max pooling and batch norm in fewer passes over memory than by operations of torch;
    kernels.py calls it, convolution.py and max_pool.py give it to autograd, layers.py to the layers of a model.
 3. muon.c: the steps of Muon for small matrices.

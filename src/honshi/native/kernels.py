@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd.graph import increment_version
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from honshi.native.library import Signature, float64, int32, int64, load, parallel, pointer
+from honshi.native.library import Library, Signature, float64, int32, int64, load, parallel, pointer
 from honshi.native.tensors import address, disjoint, is_plain
 
 # Channels are computed in vectors of so many.
@@ -261,6 +261,13 @@ class Kernels:
 @cache
 def kernels() -> Kernels | None:
     """The compiled functions; None where they cannot be compiled."""
+    code = library().code
+    return None if code is None else Kernels(code, parallel())
+
+
+@cache
+def library() -> Library:
+    """The C file, compiled."""
     dtype_and_threads = [int32, pointer, int32]
     signatures: dict[str, Signature] = {
         "max_pool": (None, [*[pointer] * 3, *[int64] * 4, *dtype_and_threads]),
@@ -274,10 +281,7 @@ def kernels() -> Kernels | None:
         "norm_gradient_factors": (None, [pointer, pointer, int64, float64, pointer, pointer]),
         "norm_scale": (None, [*[pointer] * 4, int64, int64, *dtype_and_threads]),
     }
-    code = load(resources.files(__package__) / "kernels.c", signatures)
-    if code is None:
-        return None
-    return Kernels(code, parallel())
+    return load(resources.files(__package__) / "kernels.c", signatures)
 
 
 def _empty(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import increment_version
 
-from honshi.native.library import Signature, float32, int32, int64, load, pointer
+from honshi.native.library import Library, Signature, float32, int32, int64, load, pointer
 from honshi.native.tensors import address
 
 # How many linear layers the C code has room for.
@@ -156,8 +156,8 @@ class Network:
 
 
 @cache
-def library() -> ctypes.CDLL | None:
-    """The compiled library; None where it cannot be compiled."""
+def library() -> Library:
+    """The C file, compiled."""
     signatures: dict[str, Signature] = {
         "mlp_new": (pointer, [int32, pointer, int32, float32, float32]),
         "mlp_free": (None, [pointer]),

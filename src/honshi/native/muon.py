@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import increment_version
 
-from honshi.native.library import Signature, float64, int32, int64, load, parallel, pointer
+from honshi.native.library import Library, Signature, float64, int32, int64, load, parallel, pointer
 from honshi.native.tensors import address, is_plain
 
 # Where the shorter side is longer, torch's products keep all cores busy, and little is left to win.
@@ -88,9 +88,15 @@ def _layout(weight: Tensor) -> torch.memory_format:
 @cache
 def compiled_steps(coefficients: tuple[float, float, float]) -> CompiledSteps | None:
     """The compiled iteration with such coefficients; None where it cannot be compiled."""
+    code = library().code
+    return None if code is None else CompiledSteps(code, coefficients)
+
+
+@cache
+def library() -> Library:
+    """The C file, compiled."""
     signatures: dict[str, Signature] = {
         "muon_scratch": (int64, [pointer, int64]),
         "muon_step": (None, [pointer, int64, pointer, float64, float64, float64, pointer, pointer, int32]),
     }
-    code = load(resources.files(__package__) / "muon.c", signatures)
-    return None if code is None else CompiledSteps(code, coefficients)
+    return load(resources.files(__package__) / "muon.c", signatures)

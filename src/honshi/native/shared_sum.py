@@ -18,7 +18,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from honshi.native.library import Signature, int32, int64, load, pointer
+from honshi.native.library import Library, Signature, int32, int64, load, pointer
 from honshi.native.tensors import is_plain
 
 # Bytes of the largest tensor. What is larger takes long enough for gloo's way not to matter.
@@ -49,9 +49,10 @@ class SharedSum:
         Raises:
             OSError: the C code cannot be compiled here, or the system does not let processes share the file.
         """
-        code = library()
-        if code is None:
-            raise OSError("There is no C compiler here.")
+        found = library()
+        if found.code is None:
+            raise OSError(str(found.why))
+        code = found.code
         if not hasattr(os, "memfd_create"):  # Python was built for a system older than Linux 3.17
             raise OSError("There are no files without a name here.")
         self.code = code
@@ -131,8 +132,8 @@ class SharedSum:
 
 
 @cache
-def library() -> ctypes.CDLL | None:
-    """The compiled library; None where it cannot be compiled."""
+def library() -> Library:
+    """The C file, compiled."""
     collect = int32, [pointer, int32, int64, int64, int64, pointer, int64]
     signatures: dict[str, Signature] = {
         "shared_sum_size": (int64, [int32, int64]),

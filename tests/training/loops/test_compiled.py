@@ -21,7 +21,9 @@ from honshi.data.batches import Batches
 from honshi.errors import NonFiniteLossError
 from honshi.evaluation.history import Row
 from honshi.losses import CrossEntropy
+from honshi.messages import Message
 from honshi.models import MLP
+from honshi.native.library import Library
 from honshi.training.epoch import train_epoch
 from honshi.training.loops.compiled import PROBE, CompiledEpochs, _Threads, compiled_epochs
 
@@ -593,7 +595,8 @@ def test_without_a_compiler_fit_takes_the_readable_loop_with_the_same_result(
     compiled, readable = mlp(), mlp()
 
     first = honshi.fit(compiled, CrossEntropy(), sgd(compiled), train, val, 2)
-    monkeypatch.setattr("honshi.training.loops.compiled.library", lambda: None)
+    nothing = Library(None, Message("There is no compiler."))
+    monkeypatch.setattr("honshi.training.loops.compiled.library", lambda: nothing)
     second = honshi.fit(readable, CrossEntropy(), sgd(readable), train, val, 2)
 
     assert [row.val_loss for row in first.history] == pytest.approx([row.val_loss for row in second.history], rel=1e-4)

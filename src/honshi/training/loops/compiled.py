@@ -57,7 +57,7 @@ def compiled_epochs(
     """What trains this model epoch by epoch, or None where the case is not exactly the known one."""
     if not (step == Step() and isinstance(batches, Batches) and _is_known(model, criterion, optimizer, batches)):
         return None
-    code = library()
+    code = library().code
     if code is None:
         return None
     try:

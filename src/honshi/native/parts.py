@@ -1,0 +1,64 @@
+"""Which compiled parts are used on this machine, and why the others are not."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+
+import torch
+
+from honshi.messages import Message
+from honshi.native import kernels, mlp_sgd, muon
+from honshi.native.library import Library, parallel
+
+
+@dataclass(frozen=True)
+class Part:
+    """One C file.
+
+    Attributes:
+        name: what it computes.
+        used: whether it does so here, on the CPU, for what it knows.
+        why: in a sentence.
+    """
+
+    name: str
+    used: bool
+    why: Message
+
+
+def parts() -> list[Part]:
+    """All of them; what is not compiled yet is compiled now."""
+    return [
+        _part("epochs of the lecture's network", mlp_sgd.library()),
+        _layers(),
+        _part("steps of Muon", muon.library()),
+        _sums(),
+    ]
+
+
+def _part(name: str, library: Library) -> Part:
+    return Part(name, library.code is not None, library.why)
+
+
+def _layers() -> Part:
+    part = _part("layers of convolutional networks", kernels.library())
+    threads = torch.get_num_threads()
+    if not part.used or parallel() is not None or threads == 1:
+        return part
+    why = Message(
+        "Compiled, but torch computes with {threads} threads here and has none to lend (GOMP_parallel): used with "
+        "OMP_NUM_THREADS=1.",
+        threads=threads,
+    )
+    return Part(part.name, False, why)
+
+
+def _sums() -> Part:
+    name = "sums between processes"
+    if sys.platform != "linux" or not hasattr(os, "memfd_create"):
+        return Part(name, False, Message("Processes share memory on Linux alone."))
+    from honshi.native import shared_sum  # needs what only Unix has
+
+    return _part(name, shared_sum.library())
