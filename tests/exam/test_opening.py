@@ -1,19 +1,25 @@
 from __future__ import annotations
 
+import errno
 import json
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
 import honshi
-from honshi.errors import AlreadyOpenedError, RequestError
+from honshi import exam
+from honshi.errors import AlreadyOpenedError, LedgerError, ModelError, RequestError, WriteError
 from honshi.evaluation.intervals import wilson
 from honshi.exam import Ledger
+from honshi.exam.rehearsal import rehearse
+from honshi.models.tta import TTA
 
 # Opens MNIST's test set for an MLP whose weights are drawn from the seed given; prints what came of it.
 SIT = """
@@ -150,7 +156,8 @@ def test_a_crash_after_the_reservation_counts_and_the_same_weights_complete_it(h
         "import os, signal, torch, honshi\n"
         "torch.manual_seed(0)\n"
         "model = honshi.models.MLP()\n"
-        "model.register_forward_hook(lambda *_: os.kill(os.getpid(), signal.SIGKILL))\n"
+        "from honshi.exam import opening\n"
+        "opening.evaluate = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         "honshi.test(model, honshi.load('mnist').test, expected=0.5)"
     )
     crashed = subprocess.run([sys.executable, "-c", crash], check=False)
@@ -197,3 +204,146 @@ def test_the_ledger_is_readable_as_plain_json_lines(honshi_home: Path) -> None:
 
     entries = [json.loads(line) for line in (honshi_home / "ledger.jsonl").read_text().splitlines()]
     assert [entry["test_set"] for entry in entries] == ["some", "some"]
+
+
+class Tuple(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = model()
+
+    def forward(self, inputs: torch.Tensor) -> tuple[torch.Tensor, int]:
+        return self.inner(inputs), 0
+
+
+def unlike(change: Callable[[nn.Module], object]) -> nn.Module:
+    changed = model()
+    change(changed)
+    return changed
+
+
+def of_other_images(trained: nn.Module) -> None:
+    other = honshi.Images(pixels=torch.zeros(1, 3, 28, 28, dtype=torch.uint8), labels=torch.tensor([0]), classes=("a",))
+    trained.preprocessing = other.preprocessing  # type: ignore[assignment]
+
+
+UNFIT: dict[str, tuple[Callable[[], nn.Module], str]] = {
+    "width": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), "it raised RuntimeError"),
+    "float64": (lambda: model().double(), "it raised RuntimeError"),
+    "outputs": (lambda: honshi.models.MLP(classes=5), "5 outputs and the test set 10 classes"),
+    "tuple": (Tuple, "answers with a tuple"),
+    "no rows": (lambda: nn.Sequential(nn.Flatten(0)), r"shape \(4704,\)"),
+    "weights": (lambda: unlike(lambda m: next(m.parameters()).data.fill_(float("nan"))), "not finite numbers"),
+    "answers": (lambda: nn.Sequential(model(), nn.Threshold(1e9, float("inf"))), "black pictures are not finite"),
+    "contract": (lambda: unlike(of_other_images), "trained on images of 3×28×28"),
+}
+
+
+class TestWhatIsTriedBefore:
+    @pytest.mark.parametrize(("unfit", "words"), UNFIT.values(), ids=list(UNFIT))
+    def test_a_model_that_cannot_sit_it_opens_nothing(
+        self, unfit: Callable[[], nn.Module], words: str, honshi_home: Path
+    ) -> None:
+        with pytest.raises(ModelError, match=words):
+            honshi.test(unfit(), sealed(images()))
+
+        assert not (honshi_home / "ledger.jsonl").exists()
+        assert honshi.test(model(), sealed(images())).first
+
+    def test_no_image_of_the_test_set_is_shown_to_it(self) -> None:
+        seen: list[torch.Tensor] = []
+        trained = model()
+        trained.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
+        rehearse(trained, images())
+        assert all(bool((batch == batch[0, 0, 0, 0]).all()) for batch in seen)
+
+    def test_without_room_for_the_record_nothing_is_opened(
+        self, honshi_home: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(path: Path, content: bytes) -> None:
+            raise WriteError("{path}: no room.", OSError(errno.ENOSPC, "full"), path=path)
+
+        monkeypatch.setattr("honshi.exam.ledger.write_whole", full)
+        with pytest.raises(LedgerError, match="could not be recorded"):
+            honshi.test(model(), sealed(images()))
+        assert not (honshi_home / "ledger.jsonl").exists()
+
+    def test_what_is_no_json_is_not_recorded(self, honshi_home: Path) -> None:
+        with pytest.raises(RequestError, match="no JSON"):
+            honshi.test(model(), sealed(images()), record={"run": object()})
+        assert not (honshi_home / "ledger.jsonl").exists()
+
+
+def test_a_picture_that_cannot_be_written_is_a_note_beside_the_score(tmp_path: Path, honshi_home: Path) -> None:
+    (tmp_path / "test-leaks.png").mkdir()
+
+    result = honshi.test(model(), sealed(images()), train=images(), pictures=tmp_path)
+
+    assert events(honshi_home) == ["reserved", "completed"]
+    assert "test-leaks.png was not drawn" in result.notes[0]
+
+
+class TestWhichModelItIs:
+    def test_another_shift_of_test_time_copies_is_another_model(self) -> None:
+        trained = TTA(model(), shift=1)
+        honshi.test(trained, sealed(images()))
+        trained.shift = 3
+        with pytest.raises(AlreadyOpenedError):
+            honshi.test(trained, sealed(images()))
+
+    def test_another_normalisation_is_another_model(self) -> None:
+        trained = model()
+        trained.preprocessing = images().preprocessing  # type: ignore[assignment]
+        honshi.test(trained, sealed(images()))
+        other = images().normalized_by(honshi.Normalization(mean=(0.1,), std=(0.3,)))
+        trained.preprocessing = other.preprocessing  # type: ignore[assignment]
+        with pytest.raises(AlreadyOpenedError):
+            honshi.test(trained, sealed(images()))
+
+    def test_the_same_model_wrapped_is_the_same_model(self) -> None:
+        first = honshi.test(model(), sealed(images()))
+        assert honshi.test(nn.DataParallel(model()), sealed(images())) == first
+
+    def test_an_entry_of_the_first_version_is_known_by_its_weights(self, honshi_home: Path) -> None:
+        first = honshi.test(model(), sealed(images()))
+        entries = Ledger(honshi_home).entries()
+        for path in honshi_home.glob("ledger.*"):
+            path.unlink()
+        with Ledger(honshi_home).locked():
+            for entry in entries:
+                kept = {
+                    k: v for k, v in entry.items() if k not in ("entry", "previous", "time", "hash", "model_sha256")
+                }
+                Ledger(honshi_home).append(**kept)
+        assert honshi.test(model(), sealed(images())).accuracy == first.accuracy
+        with pytest.raises(AlreadyOpenedError):
+            honshi.test(model(1), sealed(images()))
+
+
+def test_the_test_set_is_read_once() -> None:
+    reads = 0
+
+    def read() -> honshi.Images:
+        nonlocal reads
+        reads += 1
+        return images()
+
+    sitting = exam.prepare(model(), honshi.Sealed("some", read))
+    assert sitting.recorded() is None
+    sitting.sit()
+    assert sitting.recorded() is not None
+    assert reads == 1
+
+
+def test_while_one_sits_the_others_are_told_so(honshi_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+
+    def ask_meanwhile(*arguments: Any) -> Any:
+        with pytest.raises(AlreadyOpenedError) as refused:
+            exam.recorded(model(1), sealed(images()))
+        told.append(str(refused.value))
+        return honshi.evaluate(*arguments)
+
+    monkeypatch.setattr("honshi.exam.opening.evaluate", ask_meanwhile)
+    honshi.test(model(), sealed(images()))
+
+    assert "being sat just now by process" in told[0]

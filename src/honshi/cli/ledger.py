@@ -25,6 +25,8 @@ def ledger(context: click.Context, as_json: bool) -> None:
     from honshi.exam import Ledger
 
     book = Ledger.of_user()
+    # In this order: who has finished meanwhile has its score in the entries.
+    holder = book.holder()
     entries = book.entries()
     completed = {(e["test_sha256"], e["opening"]): e["score"]["accuracy"] for e in entries if e["event"] == "completed"}
     openings = [entry for entry in entries if entry["event"] == "reserved"]
@@ -34,11 +36,12 @@ def ledger(context: click.Context, as_json: bool) -> None:
         table.add_column(column, justify="right" if column in ("opening", "accuracy") else "left")
     for entry in openings:
         accuracy = completed.get((entry["test_sha256"], entry["opening"]))
+        unfinished = "broken off" if holder is None or entry is not openings[-1] else f"being sat by {holder.sentence}"
         table.add_row(
             entry["time"],
             entry["test_set"],
             str(entry["opening"]),
-            "broken off" if accuracy is None else f"{accuracy:.2%}",
+            unfinished if accuracy is None else f"{accuracy:.2%}",
             entry["record"].get("run", "-"),
             entry["reason"] or "",
         )
@@ -62,11 +65,13 @@ def verify(as_json: bool) -> None:
     from honshi.exam import Ledger
 
     book = Ledger.of_user()
-    with book.locked():
-        count, torn = len(book.entries()), book.torn()
+    entries, torn = book.read()
+    count = len(entries)
     screen = console(as_json)
     screen.print(f"{book.path}: all {count} entries hold.", soft_wrap=True)
-    if torn:
+    if torn and (holder := book.holder()) is not None:
+        screen.print(f"Another one is being written just now, by {holder.sentence}.", soft_wrap=True)
+    elif torn:
         screen.print(
             "Behind them stands an unfinished line, as a power cut leaves it. It records nothing, nothing before it "
             "is lost, and the next entry takes its place.",

@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 @click.option("--predict", "expected", type=float, metavar="ACCURACY", help="Record what you expect first: 0.975.")
 @click.option("--again", is_flag=True, help="Open a test set that another model has sat; needs --reason.")
 @click.option("--reason", metavar="TEXT", help="Why it is opened again; it goes into the ledger.")
+@click.option("--data", metavar="NAME_OR_PATH", help="Where the run's data are now, if they were moved.")
 @json_option
-def test(run: str, yes: bool, expected: float | None, again: bool, reason: str | None, as_json: bool) -> None:
+def test(
+    run: str, yes: bool, expected: float | None, again: bool, reason: str | None, data: str | None, as_json: bool
+) -> None:
     """The real exam: open the sealed test set for a run, once, on the record.
 
     It is for the end, when nothing is left to decide. The same weights get their recorded result
@@ -37,28 +40,28 @@ def test(run: str, yes: bool, expected: float | None, again: bool, reason: str |
     from honshi import exam
     from honshi.errors import RequestError
     from honshi.evaluation.intervals import wilson
-    from honshi.experiment import load_splits
+    from honshi.experiment import open_finished
     from honshi.files import sha256
-    from honshi.runs import find, looks
+    from honshi.runs import looks
 
     if again != (reason is not None and bool(reason.strip())):
         raise RequestError('To open a test set again takes both --again and --reason "why".')
     if expected is not None and not 0 <= expected <= 1:
-        raise RequestError(f"--predict {expected:g}: an accuracy lies between 0 and 1, as 0.975.")
-    found = find(run)
-    model, kept, manifest = found.model(), found.kept, found.manifest
-    splits = load_splits(found.recipe)
-    sealed = splits.test
+        raise RequestError("--predict {expected:g}: an accuracy lies between 0 and 1, as 0.975.", expected=expected)
+    found, model, splits = open_finished(run, data)
+    kept, manifest = found.kept, splits.manifest
     screen = console(as_json)
     wear = looks.describe(manifest.val_sha256, manifest.val_size, kept.val_accuracy)
     lower, upper = wilson(round(kept.val_accuracy * manifest.val_size), manifest.val_size)
 
-    result = exam.recorded(model, sealed, again=reason)
+    # Read once, to know which exam it is; asked about it is the model only below.
+    sitting = exam.prepare(model, splits.test)
+    result = sitting.recorded(again=reason)
     if result is None:
         screen.print(
             f"Validation accuracy of {found.name}: {kept.val_accuracy:.2%} (95 % interval {lower:.2%} to {upper:.2%}, "
             f"n = {manifest.val_size:,}). {wear.sentence}\n"
-            f"This opens the sealed test set of {sealed.name} and writes it down. It is the real exam: afterwards "
+            f"This opens the sealed test set of {splits.test.name} and writes it down. It is the real exam: afterwards "
             "nothing more should be changed because of its score.",
             soft_wrap=True,
         )
@@ -68,13 +71,12 @@ def test(run: str, yes: bool, expected: float | None, again: bool, reason: str |
             if not click.confirm("Open it?", err=as_json):
                 screen.print("It stays sealed.")
                 raise click.exceptions.Exit(1)
-        result = exam.test(
-            model,
-            sealed,
+        result = sitting.sit(
             expected=expected,
             again=reason,
             train=splits.train,
             pictures=found.path,
+            tell=lambda message: screen.print(str(message), soft_wrap=True),
             record={
                 "run": str(found.path.resolve()),
                 "recipe_sha256": sha256(found.recipe.to_toml().encode()),
@@ -85,7 +87,7 @@ def test(run: str, yes: bool, expected: float | None, again: bool, reason: str |
             },
         )
     else:
-        screen.print("These weights have sat this exam: this is the recorded result, and no new opening.")
+        screen.print("This model has sat this exam: this is the recorded result, and no new opening.")
     _print_result(screen, result)
     if as_json:
         print_json(result.to_dict())
@@ -127,6 +129,8 @@ def _print_result(screen: Console, result: ExamResult) -> None:
         )
     elif result.leaks is not None:
         screen.print("No test image is among the training images.")
+    for note in result.notes:
+        screen.print(note, soft_wrap=True)
     print_classes(screen, result.per_class)
     why = f" Reason given: {result.reason}" if result.reason else ""
     screen.print(

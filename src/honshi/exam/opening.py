@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import json
+import math
 import os
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import nn
@@ -16,84 +19,23 @@ from torch import nn
 from honshi.data.copies import Leak, find_leaks
 from honshi.data.examples import Examples
 from honshi.data.sealed import Sealed, unseal
-from honshi.errors import AlreadyOpenedError, RequestError
+from honshi.errors import AlreadyOpenedError, HonshiError, RequestError, WriteError
 from honshi.evaluation.evaluate import evaluate
-from honshi.evaluation.intervals import wilson
-from honshi.evaluation.metrics import ClassScore
-from honshi.exam.ledger import Ledger
-from honshi.models.card import card_of
-
-CONFIDENCE = 0.95
+from honshi.exam.ledger import Ledger, Tell, to_stderr
+from honshi.exam.rehearsal import rehearse
+from honshi.exam.result import ExamResult
+from honshi.files import write_whole
+from honshi.messages import Message
+from honshi.models.card import card_of, unwrapped
+from honshi.models.identity import identity_of
 
 KINDS = ("exact", "near")
 
+# About what a picture of leaks takes.
+PICTURES_BYTES = 1 << 18
+
 # What a reservation says, and its completion says again.
-RESERVED = ("test_set", "test_sha256", "weights_sha256", "opening", "expected", "reason", "record")
-
-
-@dataclass(frozen=True)
-class ExamResult:
-    """The score on a test set, as it stands in the ledger.
-
-    Attributes:
-        test_set: what the data set is called.
-        n, loss, accuracy, interval, per_class: as in `Evaluation`.
-        opening: which model this was to sit the test set, from 1.
-        openings: how many have sat it until now.
-        first: whether this was the first; who read a later score knew earlier ones.
-        simultaneous_interval: an interval wide enough to hold for all openings together (Bonferroni);
-            where there was only one, the ordinary interval.
-        expected: the accuracy that was expected before, if someone said so.
-        reason: why it was opened again.
-        recorded: when, in UTC (ISO 8601).
-        leaks: how many test images are among the training images, by kind; None if nobody looked.
-        without_leaks: n, accuracy and interval on the other images; None where there are no leaks.
-        record: what else was written down: run, recipe, validation, looks.
-    """
-
-    test_set: str
-    n: int
-    loss: float
-    accuracy: float
-    interval: tuple[float, float]
-    per_class: dict[str, ClassScore]
-    opening: int
-    openings: int
-    first: bool
-    simultaneous_interval: tuple[float, float]
-    expected: float | None
-    reason: str | None
-    recorded: str
-    leaks: dict[str, int] | None
-    without_leaks: dict[str, Any] | None
-    record: dict[str, Any]
-
-    def to_dict(self) -> dict[str, Any]:
-        """What ``honshi test --json`` prints."""
-        return {"split": "test", **asdict(self)}
-
-    @classmethod
-    def from_entry(cls, entry: Mapping[str, Any], openings: int) -> Self:
-        score, opening = entry["score"], entry["opening"]
-        right = round(score["accuracy"] * score["n"])
-        return cls(
-            test_set=entry["test_set"],
-            n=score["n"],
-            loss=score["loss"],
-            accuracy=score["accuracy"],
-            interval=wilson(right, score["n"], CONFIDENCE),
-            per_class={name: ClassScore(**values) for name, values in score["per_class"].items()},
-            opening=opening,
-            openings=openings,
-            first=opening == 1,
-            simultaneous_interval=wilson(right, score["n"], 1 - (1 - CONFIDENCE) / openings),
-            expected=entry["expected"],
-            reason=entry["reason"],
-            recorded=entry["time"],
-            leaks=entry["leaks"],
-            without_leaks=entry["without_leaks"],
-            record=entry["record"],
-        )
+RESERVED = ("test_set", "test_sha256", "weights_sha256", "model_sha256", "opening", "expected", "reason", "record")
 
 
 def test(
@@ -108,9 +50,9 @@ def test(
 ) -> ExamResult:
     """Score a model on the sealed test set, once, on the record.
 
-    The opening is reserved in the ledger before an image is shown to the model, so that one that is
-    broken off counts too; the same weights complete it. Weights that have a recorded result get it
-    again, which is no new opening. Other weights are refused, unless ``again`` gives a reason.
+    What can fail is tried first, on black pictures. Then the opening is reserved in the ledger, before an image is
+    shown to the model, so that one that is broken off counts too; the same model completes it. A model that has a
+    recorded result gets it again, which is no new opening. Another model is refused, unless ``again`` gives a reason.
 
     Under torchrun only rank 0 opens; the others wait for its result.
 
@@ -127,120 +69,239 @@ def test(
     Raises:
         AlreadyOpenedError: another model has sat this test set; the message names it.
         RequestError: this is no sealed test set, or the expectation is no accuracy.
+        ModelError: the model cannot be scored on it, so nothing is opened.
         LedgerError: the record cannot be kept, so nothing is opened.
     """
-    if expected is not None and not 0 <= expected <= 1:
-        raise RequestError(f"An expected accuracy lies between 0 and 1, as 0.975, and {expected} does not.")
-    if torch.distributed.is_available() and _follower():
-        # torchrun ends this process too if rank 0 is refused, so this does not wait for ever.
-        while (result := recorded(model, sealed)) is None:
-            time.sleep(0.2)
-        return result
-    ledger = Ledger.of_user()
-    with ledger.locked():
-        sitting = _Sitting.prepare(ledger, model, sealed)
-        if sitting.result is not None:
-            return sitting.result
-        reservation = sitting.reservation
-        if reservation is None:
-            sitting.refuse_unless(again)
-            reservation = ledger.append(
-                "reserved",
-                test_set=sealed.name,
-                test_sha256=sitting.test_sha256,
-                weights_sha256=sitting.weights_sha256,
-                opening=len(sitting.reservations) + 1,
-                expected=expected,
-                reason=again,
-                record=dict(record or {}),
-            )
-        images = _as_trained(sitting.images, model)
-        score = evaluate(model, images).to_dict()
-        leaks = None if train is None else find_leaks(train, images)
-        if leaks and train is not None and pictures is not None:
-            from honshi.reports.side_by_side import draw_leaks  # matplotlib takes a while to load
-
-            draw_leaks(leaks, train, images, pictures / "test-leaks.png")
-        entry = ledger.append(
-            "completed",
-            **{key: reservation[key] for key in RESERVED},
-            score={key: score[key] for key in ("n", "loss", "accuracy", "per_class")},
-            leaks=None if leaks is None else {kind: sum(leak.kind == kind for leak in leaks) for kind in KINDS},
-            without_leaks=_score_without(leaks, model, images) if leaks else None,
-        )
-        return ExamResult.from_entry(entry, max(entry["opening"], len(sitting.reservations)))
+    return prepare(model, sealed).sit(expected=expected, again=again, train=train, pictures=pictures, record=record)
 
 
 def recorded(model: nn.Module, sealed: Sealed, *, again: str | None = None) -> ExamResult | None:
-    """The result that these weights have already; None if `test` would open the test set for them.
+    """The result that a model has already; None if `test` would open the test set for it.
 
     Raises:
         AlreadyOpenedError: `test` would refuse.
     """
-    sitting = _Sitting.prepare(Ledger.of_user(), model, sealed)
-    if sitting.reservation is None:
-        sitting.refuse_unless(again)
-    return sitting.result
+    return prepare(model, sealed).recorded(again=again)
+
+
+def prepare(model: nn.Module, sealed: Sealed) -> Sitting:
+    """Read a test set, to know which exam it is; it is not yet shown to the model.
+
+    Raises:
+        RequestError: this is no sealed test set.
+    """
+    if not isinstance(sealed, Sealed):
+        raise RequestError(
+            "The exam takes the sealed test set, splits.test, and not a {kind}. honshi.evaluate() scores other images.",
+            kind=type(sealed).__name__,
+        )
+    images = unseal(sealed)
+    return Sitting(
+        model, sealed.name, images, images.identity, identity_of(model), weights_hash(model), Ledger.of_user()
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Sitting:
+    """One model before one exam.
+
+    Attributes:
+        model: that is to sit it.
+        test_set: what the data set is called.
+        images: of the test set.
+        test_sha256, model_sha256: which exam and which model.
+        weights_sha256: by which the first version knew a model.
+        ledger: where it is recorded.
+    """
+
+    model: nn.Module
+    test_set: str
+    images: Examples
+    test_sha256: str
+    model_sha256: str
+    weights_sha256: str
+    ledger: Ledger
+
+    def recorded(self, *, again: str | None = None) -> ExamResult | None:
+        """As `honshi.exam.recorded`."""
+        past = self._past()
+        if past.reservation is None:
+            past.refuse_unless(again, self.ledger)
+        return past.result
+
+    def sit(
+        self,
+        *,
+        expected: float | None = None,
+        again: str | None = None,
+        train: Examples | None = None,
+        pictures: Path | None = None,
+        record: Mapping[str, Any] | None = None,
+        tell: Tell = to_stderr,
+    ) -> ExamResult:
+        """As `honshi.test`; ``tell`` is told for whom this waits, where it does."""
+        if expected is not None and not 0 <= expected <= 1:
+            raise RequestError(
+                "An expected accuracy lies between 0 and 1, as 0.975, and {expected} does not.", expected=expected
+            )
+        if torch.distributed.is_available() and _follower():
+            # torchrun ends this process too if rank 0 is refused, so this does not wait for ever.
+            while (result := self.recorded(again=again)) is None:
+                time.sleep(0.2)
+            return result
+        # Who was here before has its result and waits for nobody.
+        if (result := self.recorded(again=again)) is not None:
+            return result
+        images = self._as_trained()
+        rehearse(self.model, images)
+        if train is not None and train.shape != images.shape:
+            raise RequestError(
+                "The training images have the shape {train} and those of the test set {test}, so they cannot be "
+                "compared: leave train out.",
+                train=train.shape,
+                test=images.shape,
+            )
+        try:
+            json.dumps(record, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise RequestError("What is to be recorded is no JSON: {problem}.", problem=error) from error
+        if pictures is not None:
+            _check_room(pictures)
+        # No model sees an image here, and what is found is told with the score alone.
+        leaks = None if train is None else find_leaks(train, images)
+        with self.ledger.locked(tell), self.ledger.reserve() as give_back:
+            past = self._past()
+            if past.result is not None:
+                return past.result
+            reservation = past.reservation
+            if reservation is None:
+                past.refuse_unless(again, None)
+                reservation = self.ledger.append(
+                    "reserved",
+                    test_set=self.test_set,
+                    test_sha256=self.test_sha256,
+                    weights_sha256=self.weights_sha256,
+                    model_sha256=self.model_sha256,
+                    opening=len(past.reservations) + 1,
+                    expected=expected,
+                    reason=again,
+                    record=dict(record or {}),
+                )
+            score = evaluate(self.model, images).to_dict()
+            completion = {
+                **{key: reservation[key] for key in RESERVED if key in reservation},
+                "score": {key: score[key] for key in ("n", "accuracy", "per_class")} | {"loss": _finite(score["loss"])},
+                "leaks": None if leaks is None else {kind: sum(leak.kind == kind for leak in leaks) for kind in KINDS},
+                "without_leaks": _score_without(leaks, self.model, images) if leaks else None,
+            }
+            give_back()
+            entry = self.ledger.append("completed", **completion)
+        result = ExamResult.from_entry(entry, max(entry["opening"], len(past.reservations)))
+        if leaks and train is not None and pictures is not None:
+            result = replace(result, notes=_draw(leaks, train, images, pictures))
+        return result
+
+    def _as_trained(self) -> Examples:
+        """The images as the model is used to see them."""
+        card = card_of(self.model)
+        if card is None or len(card.contract.normalization.mean) not in (1, self.images.shape[0]):
+            return self.images  # the rehearsal says what does not fit
+        return self.images.normalized_by(card.contract.normalization)
+
+    def _past(self) -> _Past:
+        entries = [entry for entry in self.ledger.entries() if entry["test_sha256"] == self.test_sha256]
+        return _Past(
+            [entry for entry in entries if entry["event"] == "reserved"],
+            [entry for entry in entries if entry["event"] == "completed"],
+            self._is_mine,
+        )
+
+    def _is_mine(self, entry: Mapping[str, Any]) -> bool:
+        if "model_sha256" in entry:
+            return bool(entry["model_sha256"] == self.model_sha256)
+        return bool(entry["weights_sha256"] == self.weights_sha256)
 
 
 @dataclass(frozen=True)
-class _Sitting:
-    """What the ledger says of one model and one test set.
+class _Past:
+    """What the ledger says of one exam.
 
     Attributes:
-        images: of the test set, read to know which exam it is; not yet shown to the model.
-        reservations, completions: of this test set, the oldest first.
-        reservation: the one of these weights.
-        result: what these weights have been given.
+        reservations, completions: the oldest first.
+        is_mine: whether an entry is of the model that asks.
     """
 
-    images: Examples
-    test_sha256: str
-    weights_sha256: str
     reservations: list[dict[str, Any]]
     completions: list[dict[str, Any]]
-
-    @classmethod
-    def prepare(cls, ledger: Ledger, model: nn.Module, sealed: Sealed) -> Self:
-        if not isinstance(sealed, Sealed):
-            raise RequestError(
-                f"The exam takes the sealed test set, splits.test, and not a {type(sealed).__name__}. "
-                "honshi.evaluate() scores other images."
-            )
-        images = unseal(sealed)
-        exam = images.identity
-        entries = [entry for entry in ledger.entries() if entry["test_sha256"] == exam]
-        reservations = [entry for entry in entries if entry["event"] == "reserved"]
-        completions = [entry for entry in entries if entry["event"] == "completed"]
-        return cls(images, exam, weights_hash(model), reservations, completions)
+    is_mine: Callable[[Mapping[str, Any]], bool]
 
     @property
     def reservation(self) -> dict[str, Any] | None:
-        return self._mine(self.reservations)
+        return next(filter(self.is_mine, self.reservations), None)
 
     @property
     def result(self) -> ExamResult | None:
-        completion = self._mine(self.completions)
+        completion = next(filter(self.is_mine, self.completions), None)
         return None if completion is None else ExamResult.from_entry(completion, len(self.reservations))
 
-    def _mine(self, entries: list[dict[str, Any]]) -> dict[str, Any] | None:
-        return next((entry for entry in entries if entry["weights_sha256"] == self.weights_sha256), None)
+    def refuse_unless(self, again: str | None, ledger: Ledger | None) -> None:
+        """Only the first model sits without giving a reason.
 
-    def refuse_unless(self, again: str | None) -> None:
-        """Only the first model sits without giving a reason."""
+        Args:
+            again: the reason.
+            ledger: of which another process may have taken hold to sit just now.
+        """
         if not self.reservations or (again is not None and again.strip()):
             return
         last = self.reservations[-1]
         scored = next((entry for entry in self.completions if entry["opening"] == last["opening"]), None)
-        when = last["time"] if scored is None else scored["time"]
-        outcome = "broken off before a score" if scored is None else f"accuracy {scored['score']['accuracy']:.2%}"
-        run = last["record"].get("run", "a model of the library")
+        holder = None if ledger is None else ledger.holder()
+        if scored is not None:
+            outcome = Message("accuracy {accuracy:.2%}", accuracy=scored["score"]["accuracy"])
+        elif holder is not None:
+            outcome = Message("being sat just now by {holder}", holder=holder.sentence)
+        else:
+            outcome = Message("broken off before a score")
         raise AlreadyOpenedError(
-            f"The test set of {last['test_set']} was opened on {when} for {run} "
-            f"(opening {last['opening']}, {outcome}), and this is another model. A score that is read after another "
-            "one can be tuned on it. Compare models with honshi compare. If it must be, give a reason "
-            f'(--again --reason "…"): it counts as opening {len(self.reservations) + 1} and its interval is widened.'
+            "The test set of {test_set} was opened on {when} for {run} (opening {opening}, {outcome}), and this is "
+            "another model. A score that is read after another one can be tuned on it. Compare models with honshi "
+            'compare. If it must be, give a reason (--again --reason "…"): it counts as opening {next} and its '
+            "interval is widened.",
+            test_set=last["test_set"],
+            when=last["time"] if scored is None else scored["time"],
+            run=last["record"].get("run", "a model of the library"),
+            opening=last["opening"],
+            outcome=outcome,
+            next=len(self.reservations) + 1,
         )
+
+
+def _check_room(pictures: Path) -> None:
+    """See that there is room for pictures.
+
+    Raises:
+        WriteError: the disk is full.
+    """
+    probe = pictures / f".room.{os.getpid()}"
+    try:
+        write_whole(probe, os.urandom(PICTURES_BYTES))
+        probe.unlink(missing_ok=True)
+    except WriteError as error:
+        # A folder that cannot be written to costs the picture, and not the exam.
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+
+
+def _draw(leaks: Sequence[Leak], train: Examples, images: Examples, pictures: Path) -> tuple[str, ...]:
+    """Draw the leaks; a picture is worth a note where it cannot be drawn, and never the score."""
+    try:
+        from honshi.reports.side_by_side import draw_leaks  # matplotlib takes a while to load
+
+        draw_leaks(leaks, train, images, pictures / "test-leaks.png")
+    except Exception as error:
+        said = error.message if isinstance(error, HonshiError) else f"{type(error).__name__}: {error}"
+        return (str(Message("The picture test-leaks.png was not drawn: {problem}", problem=said)),)
+    return ()
 
 
 def _score_without(leaks: Sequence[Leak], model: nn.Module, images: Examples) -> dict[str, Any] | None:
@@ -253,21 +314,20 @@ def _score_without(leaks: Sequence[Leak], model: nn.Module, images: Examples) ->
     return {"n": score.n, "accuracy": score.accuracy, "interval": list(score.interval)}
 
 
+def _finite(value: float) -> float | None:
+    """JSON has no other numbers."""
+    return value if math.isfinite(value) else None
+
+
 def _follower() -> bool:
     """Whether torchrun started this process as another than rank 0."""
     return torch.distributed.is_torchelastic_launched() and os.environ.get("RANK", "0") != "0"
 
 
 def weights_hash(model: nn.Module) -> str:
-    """A hash of every parameter and buffer of a model, by name."""
+    """A hash of every parameter and buffer of a model, by name: how the first version knew it."""
     digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
+    for name, tensor in sorted(unwrapped(model).state_dict().items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()
-
-
-def _as_trained(images: Examples, model: nn.Module) -> Examples:
-    """The images as the model is used to see them."""
-    card = card_of(model)
-    return images if card is None else images.normalized_by(card.contract.normalization)
