@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -37,9 +38,11 @@ from honshi.models.card import attach, needed_card
 from honshi.recipe import Recipe
 from honshi.runs import Run, find, looks
 from honshi.runs.environment import describe
+from honshi.runs.session import Session
 from honshi.runtime import pick_device, seeded
-from honshi.training import Averaging, EarlyStopping, FitResult, fit
+from honshi.training import Averaging, EarlyStopping, FitResult, Stop, fit
 from honshi.training.distributed import ALONE, World
+from honshi.training.state import rows_in
 
 
 def load_splits(recipe: Recipe) -> Splits:
@@ -262,56 +265,108 @@ class Experiment:
         self,
         run: Run,
         *,
+        on_begin: Callable[[int], None] | None = None,
         on_epoch: Callable[[Row], None] | None = None,
         on_step: Callable[[int], None] | None = None,
     ) -> FitResult:
         """Train into a run folder, or go on with the training that was interrupted in it.
 
-        Of several processes each calls this, and the first alone writes.
+        Of several processes each calls this, and the first alone writes. A file called ``stop`` in the folder ends
+        the training as Ctrl-C does.
+
+        Args:
+            run: its folder.
+            on_begin: called with the number of finished epochs, once the run has begun or goes on.
+            on_epoch, on_step: as for `honshi.fit`; all three in the first process alone.
 
         Raises:
+            KeyboardInterrupt: it was stopped.
             NonFiniteLossError: training diverged; what was written up to then stays, and ``diverged.json``
                 says where.
-            RunError: the folder belongs to a training on other data.
+            RunError: the folder belongs to a training on other data, another process trains in it, or it is gone.
+            WriteError: something cannot be written there.
         """
-        rows: list[Row] = []
-        with self.world.agreed():
-            if self.world.first:
-                self._begin(run)
-                rows = run.history if run.state.exists() else []
+        with ExitStack() as stack:
+            session, rows = None, list[Row]()
+            with self.world.agreed():
+                if self.world.first:
+                    session = stack.enter_context(Session(run.path))
+                    rows = self._begin(run, session)
+                    if on_begin is not None:
+                        on_begin(len(rows))
+            if session is None:
+                result = self.fit(checkpoint=run.state)
+                if result.interrupted:
+                    raise KeyboardInterrupt
+                return result
+            return self._train(run, session, rows, on_epoch, on_step)
 
-        def record(row: Row) -> None:
+    def _begin(self, run: Run, session: Session) -> list[Row]:
+        """Freeze what a run begins with; of one that goes on, see that it is the same.
+
+        Returns:
+            The epochs that are finished.
+        """
+        manifest = self.splits.manifest
+        if run.has_begun and not run.manifest.describes(self.splits.train, self.splits.val):
+            raise RunError(
+                "{run}: the data are not those that this run began with, so it cannot go on. Begin a new run.",
+                run=run.path,
+            )
+        looks.make_room(manifest.val_sha256)
+        rows = rows_in(run.state)
+        session.begin(
+            device=str(self.device),
+            processes=self.world.size,
+            epoch=len(rows) + 1,
+            epochs=self.recipe.training.epochs,
+            steps=self.steps_per_epoch,
+        )
+        run.go_on_from(rows)
+        if not run.has_begun:
+            run.write_start(manifest, {**describe(self.device), "processes": self.world.size})
+        # To search takes seconds when it is done for the first time: the run can be found before.
+        if self.leaks and not (run.path / "leaks.json").exists():
+            from honshi.reports.side_by_side import draw_leaks
+
+            draw_leaks(self.leaks, self.splits.train, self.splits.val, run.path / "leaks.png")
+            write_json(run.path / "leaks.json", [asdict(leak) for leak in self.leaks])
+        return rows
+
+    def _train(
+        self,
+        run: Run,
+        session: Session,
+        rows: list[Row],
+        on_epoch: Callable[[Row], None] | None,
+        on_step: Callable[[int], None] | None,
+    ) -> FitResult:
+        def note_epoch(row: Row) -> None:
             rows.append(row)
+            session.note(row)
             run.write_history(rows)
             looks.note(self.splits.manifest.val_sha256, "epoch", run.name)
             if on_epoch is not None:
                 on_epoch(row)
 
+        def note_step(step: int) -> None:
+            session.at(step)
+            if on_step is not None:
+                on_step(step)
+            if session.stop_asked:
+                raise Stop
+
         try:
-            result = self.fit(checkpoint=run.state, on_epoch=record if self.world.first else None, on_step=on_step)
+            result = self.fit(checkpoint=run.state, on_epoch=note_epoch, on_step=note_step)
         except NonFiniteLossError as error:
-            if self.world.first:
-                run.write_divergence(Divergence(error.epoch, error.step, str(error)))
+            session.check()
+            run.write_divergence(Divergence(error.epoch, error.step, str(error)))
             raise
-        if self.world.first and not result.interrupted:
-            self._end(run, result)
+        session.check()
+        if result.interrupted:
+            raise KeyboardInterrupt
+        self._end(run, result)
         return result
-
-    def _begin(self, run: Run) -> None:
-        """Freeze what a run begins with; of one that goes on, see that it is the same."""
-        if (run.path / "split.json").exists():
-            if not run.manifest.describes(self.splits.train, self.splits.val):
-                raise RunError(
-                    "{run}: the data are not those that this run began with, so it cannot go on. Begin a new run.",
-                    run=run.path,
-                )
-            return
-        run.write_start(self.splits.manifest, {**describe(self.device), "processes": self.world.size})
-        if self.leaks:
-            from honshi.reports.side_by_side import draw_leaks
-
-            write_json(run.path / "leaks.json", [asdict(leak) for leak in self.leaks])
-            draw_leaks(self.leaks, self.splits.train, self.splits.val, run.path / "leaks.png")
 
     def _end(self, run: Run, result: FitResult) -> None:
         """The whole history, its picture, and the model with its temperature."""

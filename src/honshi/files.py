@@ -63,14 +63,14 @@ def write_whole(path: Path, content: bytes, *, parents: bool = True) -> None:
     remove_left_behind(path.parent, path.name, LEFT_BEHIND_SECONDS)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write ``value`` as indented JSON, whole or not at all.
+def write_json(path: Path, value: Any, *, parents: bool = True) -> None:
+    """Write ``value`` as indented JSON, whole or not at all; missing folders are made where ``parents`` says so.
 
     Raises:
         WriteError: as `write_whole`.
     """
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    write_whole(path, text.encode() + b"\n")
+    write_whole(path, text.encode() + b"\n", parents=parents)
 
 
 def append_line(path: Path, line: bytes) -> None:
@@ -160,6 +160,20 @@ def read_bounded(path: Path, most: int) -> bytes:
     if len(content) > most:
         raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", str(path))
     return content
+
+
+def read_tail(path: Path, most: int) -> bytes:
+    """The last bytes of a file, so many at most.
+
+    Raises:
+        OSError: it cannot be read, or is no file.
+    """
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is no file", str(path))
+    with path.open("rb") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, size - most))
+        return stream.read(most)
 
 
 def not_written(write: Callable[[], object]) -> Message | None:

@@ -26,6 +26,7 @@ FILES = {
     "curves.png",
     "split.json",
     "environment.json",
+    "events.jsonl",
 }
 
 

@@ -195,6 +195,7 @@ def test_no_file_is_left_half_written(run: Run) -> None:
 
     assert sorted(path.name for path in run.path.iterdir()) == [
         "environment.json",
+        "events.jsonl",
         "history.csv",
         "model.json",
         "model.safetensors",

@@ -154,13 +154,11 @@ def train(
             experiment, opened = _open(recipe, out, resume, world)
         run = world.from_first(opened)
         assert run is not None  # the first process has opened one
-        if world.first:
-            done = len(run.history) if run.state.exists() else 0
-            options = experiment.recipe.training
-            tell(Began(run, Plan.of(experiment), options.epochs, experiment.steps_per_epoch, done))
+        epochs, steps = experiment.recipe.training.epochs, experiment.steps_per_epoch
         try:
             result = experiment.train(
                 run,
+                on_begin=lambda done: tell(Began(run, Plan.of(experiment), epochs, steps, done)),
                 on_epoch=lambda row: tell(EpochEnded(row)),
                 on_step=(lambda step: tell(Stepped(step))) if on_step and world.first else None,
             )

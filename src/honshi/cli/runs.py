@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
 from honshi.cli.console import console, json_option, print_json
 
 if TYPE_CHECKING:
-    from honshi.runs import Run
+    from rich.console import Console
+
+    from honshi.actions.runs import DamagedRun, ListedRun
 
 
 @click.command()
@@ -17,88 +20,120 @@ if TYPE_CHECKING:
 def runs(as_json: bool) -> None:
     """All runs in ./runs, the oldest first.
 
+    A run is running, finished, interrupted, killed (it could say nothing at its end), diverged,
+    failed, or damaged. A narrow terminal shows fewer columns.
+
     \b
     Example
       honshi runs --json
     """
+    from honshi.actions.runs import list_runs
+
+    found = list_runs()
+    screen = console(as_json)
+    if found.runs:
+        _print_runs(screen, found.runs)
+    for sentence in found.sentences:
+        screen.print(str(sentence), soft_wrap=not screen.is_terminal)
+    if as_json:
+        print_json(found.to_list())
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table.
+
+    Attributes:
+        name: its head.
+        rank: which columns a narrow terminal does without: the highest first.
+        number: set to the right.
+    """
+
+    name: str
+    rank: int
+    number: bool = False
+
+
+COLUMNS = (
+    Column("run", 0),
+    Column("state", 0),
+    Column("data", 4),
+    Column("model", 5),
+    Column("optimizer", 6),
+    Column("epochs", 1, number=True),
+    Column("kept", 7, number=True),
+    Column("val loss", 3, number=True),
+    Column("val accuracy", 0, number=True),
+    Column("95 % interval", 2, number=True),
+    Column("n", 9, number=True),
+    Column("looks", 8, number=True),
+)
+GAP = 2
+# Of a name and a score; whoever sees less sees a run a block.
+FEWEST = 4
+
+
+def _print_runs(screen: Console, found: list[ListedRun | DamagedRun]) -> None:
+    """A table with the columns that there is room for, or a block for each run."""
     from rich.table import Table
 
-    from honshi.errors import HonshiError
-    from honshi.runs import all_runs
-    from honshi.runs.folder import RUNS
-
-    found = all_runs()
-    screen = console(as_json)
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("run", no_wrap=True)
-    for column in ("data", "model", "optimizer"):
-        table.add_column(column)
-    for column in ("epochs", "kept", "val loss", "val accuracy", "95 % interval", "n", "looks"):
-        table.add_column(column, justify="right")
-    rows: list[dict[str, Any]] = []
-    scored: list[Run] = []
-    for run in found:
-        try:
-            row = _row(run)
-        except HonshiError as error:
-            rows.append({"run": str(run.path), "error": str(error)})
-            table.add_row(run.name, f"damaged: {error}")
-            continue
-        rows.append(row)
-        epochs = f"{row['epochs']}/{run.recipe.training.epochs}" + ("" if run.finished else " unfinished")
-        optimizer = f"{run.recipe.optimizer.kind} {run.recipe.optimizer.lr:g}"
-        cells = [run.name, row["data"].rsplit("/", 1)[-1], run.recipe.model.described(), optimizer, epochs]
-        if kept := row["kept"]:
-            scored.append(run)
-            lower, upper = row["interval"]
-            cells += [str(kept["epoch"]), f"{kept['val_loss']:.4f}", f"{kept['val_accuracy']:.2%}"]
-            cells += [f"{lower:.2%} to {upper:.2%}", f"{row['n']:,}", f"{row['looks']:,}"]
-        table.add_row(*cells)
-    if found:
-        screen.print(table)
-        for sentence in _wear(scored):
-            screen.print(sentence, soft_wrap=True)
+    rows = [dict(zip((column.name for column in COLUMNS), _cells(one), strict=True)) for one in found]
+    widths = {column.name: max(len(column.name), *(len(row[column.name]) for row in rows)) + GAP for column in COLUMNS}
+    shown = set(widths)
+    if screen.is_terminal:
+        for column in sorted(COLUMNS, key=lambda column: -column.rank):
+            if sum(widths[name] for name in shown) - GAP > screen.width and column.rank:
+                shown.remove(column.name)
     else:
-        screen.print(f"There are no runs in {RUNS.resolve()} yet. Begin with: honshi train", soft_wrap=True)
-    if as_json:
-        print_json(rows)
+        screen.width = max(screen.width, sum(widths.values()))
+    if len(shown) < FEWEST or sum(widths[name] for name in shown) - GAP > screen.width:
+        _print_blocks(screen, rows)
+        return
+    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False)
+    columns = [column for column in COLUMNS if column.name in shown]
+    for column in columns:
+        table.add_column(column.name, justify="right" if column.number else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*(row[column.name] for column in columns))
+    screen.print(table)
 
 
-def _row(run: Run) -> dict[str, Any]:
-    """What is known of a run; no score before its first epoch is over."""
-    from honshi.evaluation.intervals import wilson
-    from honshi.runs import looks
-
-    row: dict[str, Any] = {
-        "run": str(run.path),
-        "recipe": run.recipe.name,
-        "data": run.recipe.data.source,
-        "finished": run.finished,
-        "epochs": len(run.history),
-        "kept": None,
-    }
-    if not row["epochs"]:
-        return row
-    kept, n = run.kept, run.manifest.val_size
-    return row | {
-        "kept": kept.to_dict(),
-        "interval": wilson(round(kept.val_accuracy * n), n),
-        "n": n,
-        "looks": looks.count(run.manifest.val_sha256),
-    }
+def _print_blocks(screen: Console, rows: list[dict[str, str]]) -> None:
+    for row in rows:
+        screen.print(row["run"], style="bold", soft_wrap=True)
+        about = " ".join(row[name] for name in ("data", "model", "optimizer") if row[name])
+        epochs = f", epoch {row['epochs']}" if row["epochs"] else ""
+        score = f"{row['val accuracy']} ({row['95 % interval']})" if row["val accuracy"] else ""
+        for line in (f"{row['state']}{epochs}", score, about):
+            if line:
+                screen.print(f"  {line}")
+    screen.print()
 
 
-def _wear(runs: list[Run]) -> list[str]:
-    """A sentence on each validation set: how often it was looked at, and what chance made of that."""
-    from honshi.runs import looks
+def _cells(one: ListedRun | DamagedRun) -> list[str]:
+    """The cells of a run, as many as there are columns."""
+    from honshi.actions.runs import DamagedRun
 
-    best: dict[str, Run] = {}
-    for run in runs:
-        key = looks.known_as(run.manifest.val_sha256)
-        if key not in best or run.kept.val_accuracy > best[key].kept.val_accuracy:
-            best[key] = run
+    if isinstance(one, DamagedRun):
+        return [one.run.name, "damaged"] + [""] * (len(COLUMNS) - 2)
+    recipe, score = one.run.recipe, one.score
+    cells = [
+        one.run.name,
+        one.status.state,
+        recipe.data.source.rstrip("/").rsplit("/", 1)[-1],
+        recipe.model.described(),
+        f"{recipe.optimizer.kind} {recipe.optimizer.lr:g}",
+        f"{one.epochs}/{recipe.training.epochs}",
+    ]
+    if score is None:
+        return cells + [""] * (len(COLUMNS) - len(cells))
+    lower, upper = score.interval
     return [
-        f"{run.manifest.source}, best {run.kept.val_accuracy:.2%} ({run.name}). "
-        + str(looks.describe(key, run.manifest.val_size, run.kept.val_accuracy).sentence)
-        for key, run in best.items()
+        *cells,
+        str(score.kept.epoch),
+        f"{score.kept.val_loss:.4f}",
+        f"{score.kept.val_accuracy:.2%}",
+        f"{lower:.2%} to {upper:.2%}",
+        f"{score.n:,}",
+        f"{score.looks:,}",
     ]

@@ -51,7 +51,19 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        return cls(**json.loads(text))
+        """
+        Raises:
+            ValueError, TypeError: this is none.
+        """
+        manifest = cls(**json.loads(text))
+        sizes, names = (manifest.train_size, manifest.val_size), (manifest.train_sha256, manifest.val_sha256)
+        if not (isinstance(manifest.source, str) and isinstance(manifest.val_fraction, float)):
+            raise TypeError("source is a name and val_fraction a fraction")
+        if not all(isinstance(size, int) and size > 0 for size in sizes):
+            raise ValueError(f"parts of {manifest.train_size} and {manifest.val_size} images are none")
+        if not all(isinstance(name, str) and name.isalnum() for name in names):
+            raise ValueError("its hashes are none")
+        return manifest
 
     @property
     def by_order(self) -> bool:

@@ -3,6 +3,7 @@
 recipe.toml        everything needed to repeat it
 split.json         which images were for training and which for validation
 environment.json   where and when it ran, with which versions
+events.jsonl       what happened, as it happened: who trains it, how far it is, how it ended
 history.csv        a row an epoch
 state.pt           what it needs to go on; only while it may still be resumed
 model.safetensors  the weights
@@ -23,8 +24,10 @@ import io
 import itertools
 import json
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -32,14 +35,20 @@ from typing import Any, Self
 from torch import nn
 
 from honshi.data.manifest import Manifest
-from honshi.errors import RecipeError, RequestError, RunError
+from honshi.errors import RecipeError, RequestError, RunError, WriteError
 from honshi.evaluation.diagnosis import Divergence
 from honshi.evaluation.history import COLUMNS, Row, best_row
-from honshi.files import write_json, write_whole
+from honshi.files import explain, read_bounded, write_json, write_whole
+from honshi.messages import Message
 from honshi.recipe import Recipe
+from honshi.runs import events
+from honshi.runs.sidecar import check_network, read_sidecar
+from honshi.runs.status import Status, status_of
 from honshi.runs.weights import load_model, save
 
 RUNS = Path("runs")
+# The largest file of a run that is read as text lists the places of millions of validation images.
+MOST_BYTES = 1 << 28
 # What a folder of several seeds of one recipe says of them.
 SEEDS = "seeds.json"
 
@@ -59,10 +68,18 @@ class Run:
         """Make the folder of a new run.
 
         Raises:
-            RequestError: as `new_folder`.
+            RequestError: as `new_folder`; or another process has just made a run of it.
+            WriteError: nothing can be written there.
         """
         run = cls(new_folder(recipe.name, path))
-        write_whole(run.path / "recipe.toml", recipe.to_toml().encode())
+        try:
+            # Of several processes that found the folder empty, whoever makes this file has it.
+            (run.path / events.FILE).touch(exist_ok=False)
+        except FileExistsError as error:
+            raise _taken(run.path) from error
+        except OSError as error:
+            raise WriteError("{problem}", error, problem=explain(error)) from error
+        run._write("recipe.toml", recipe.to_toml().encode())
         return run
 
     @property
@@ -82,46 +99,70 @@ class Run:
     def finished(self) -> bool:
         return (self.path / "model.json").is_file()
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether it is frozen what the run begins with."""
+        return (self.path / "split.json").is_file()
+
+    @property
+    def status(self) -> Status:
+        """Whether it is trained right now, or how that ended."""
+        return status_of(self.path)
+
+    @cached_property
+    def began(self) -> datetime:
+        """When its training was begun, as far as anything tells."""
+        first = events.first(self.path)
+        if first is not None:
+            return first.time
+        with suppress(RunError, ValueError, TypeError, KeyError):
+            return datetime.fromisoformat(self.environment["started"]).astimezone(UTC)
+        with suppress(ValueError):
+            return datetime.strptime(self.path.resolve().name[:15], "%Y%m%d-%H%M%S").astimezone(UTC)
+        with suppress(OSError):
+            return datetime.fromtimestamp((self.path / "recipe.toml").stat().st_mtime, UTC)
+        return datetime.fromtimestamp(0, UTC)
+
     @cached_property
     def recipe(self) -> Recipe:
         try:
             return Recipe.from_toml(self._text("recipe.toml"), str(self.path / "recipe.toml"))
         except RecipeError as error:
-            raise RunError(str(error)) from error
+            raise RunError("{problem}", problem=error.message) from error
 
     @cached_property
     def manifest(self) -> Manifest:
-        try:
+        with self._damage("split.json", "this is not a manifest of a split"):
             return Manifest.from_json(self._text("split.json"))
-        except (ValueError, TypeError) as error:
-            raise RunError(f"{self.path / 'split.json'}: this is not a manifest of a split: {error}.") from error
 
     @cached_property
     def environment(self) -> dict[str, Any]:
-        try:
+        with self._damage("environment.json", "this is not JSON"):
             return dict(json.loads(self._text("environment.json")))
-        except (ValueError, TypeError) as error:
-            raise RunError(f"{self.path / 'environment.json'}: this is not JSON: {error}.") from error
 
     @property
     def history(self) -> list[Row]:
         """The rows so far; none before the first epoch is over."""
         if not (self.path / "history.csv").exists():
             return []
-        reader = csv.reader(io.StringIO(self._text("history.csv")))
-        try:
-            if tuple(next(reader)) != COLUMNS:
+        with self._damage("history.csv", "this is not a history of a training"):
+            reader = csv.reader(io.StringIO(self._text("history.csv")))
+            if tuple(next(reader, ())) != COLUMNS:
                 raise ValueError(f"its columns are not {', '.join(COLUMNS)}")
-            return [Row(int(epoch), *map(float, values)) for epoch, *values in reader]
-        except (ValueError, TypeError, StopIteration, csv.Error) as error:
-            raise RunError(f"{self.path / 'history.csv'}: this is not a history of a training: {error}.") from error
+            rows = [Row(int(epoch), *map(float, values)) for epoch, *values in reader]
+            for number, row in enumerate(rows, start=1):
+                if row.epoch != number:
+                    raise ValueError(f"epoch {row.epoch} is in the place of epoch {number}")
+                if not (0 <= row.train_accuracy <= 1 and 0 <= row.val_accuracy <= 1 and math.isfinite(row.val_loss)):
+                    raise ValueError(f"loss and accuracy of epoch {number} are none")
+            return rows
 
     @property
     def kept(self) -> Row:
         """The row of the epoch whose weights the run has kept."""
         rows = self.history
         if not rows:
-            raise RunError(f"{self.path}: no epoch of this run is finished.")
+            raise RunError("{run}: no epoch of this run is finished.", run=self.path)
         return best_row(rows) if self.recipe.training.restore_best else rows[-1]
 
     @property
@@ -139,31 +180,61 @@ class Run:
         """Where the training diverged, if it did."""
         if not (self.path / "diverged.json").exists():
             return None
-        try:
+        with self._damage("diverged.json", "this is no record of a divergence"):
             return Divergence(**json.loads(self._text("diverged.json")))
-        except (ValueError, TypeError) as error:
-            raise RunError(f"{self.path / 'diverged.json'}: this is no record of a divergence: {error}.") from error
 
     def model(self) -> nn.Module:
         """The trained model, in eval mode."""
         if not self.finished:
-            raise RunError(f"{self.path}: this run is not finished. Go on with it: honshi train --resume {self.path}")
+            status = self.status
+            if status.state == "running":
+                raise RunError(
+                    "{run}: this run is not finished: it is being trained, by {trainer}.",
+                    run=self.path,
+                    trainer=status.trainer,
+                )
+            raise RunError("{run}: this run is not finished. Go on with it: honshi train --resume {run}", run=self.path)
         return load_model(self.path / "model.safetensors")
+
+    def check(self) -> None:
+        """See that nothing in it is damaged, without reading its weights.
+
+        Raises:
+            RunError, ModelError: something is.
+        """
+        _ = self.recipe, self.history
+        if self.has_begun or self.finished:
+            _ = self.manifest
+        if self.finished:
+            weights = self.path / "model.safetensors"
+            _ = self.kept
+            check_network(read_sidecar(weights), weights)
 
     def write_start(self, manifest: Manifest, environment: dict[str, Any]) -> None:
         """Freeze what the run begins with."""
-        write_json(self.path / "split.json", manifest.to_dict())
-        write_json(self.path / "environment.json", environment)
+        self._write_json("environment.json", environment)
+        self._write_json("split.json", manifest.to_dict())
+
+    def go_on_from(self, rows: list[Row]) -> None:
+        """Bring the record of a run to what its state holds.
+
+        The state is written first: where a training was killed in between, the history lacks the last epoch.
+        """
+        if rows:
+            self.write_history(rows)
+        else:
+            (self.path / "history.csv").unlink(missing_ok=True)
+        (self.path / "diverged.json").unlink(missing_ok=True)
 
     def write_history(self, rows: list[Row]) -> None:
         content = io.StringIO()
         writer = csv.writer(content, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows(row.to_dict().values() for row in rows)
-        write_whole(self.path / "history.csv", content.getvalue().encode())
+        self._write("history.csv", content.getvalue().encode())
 
     def write_divergence(self, divergence: Divergence) -> None:
-        write_json(self.path / "diverged.json", asdict(divergence))
+        self._write_json("diverged.json", asdict(divergence))
 
     def write_end(self, model: nn.Module) -> None:
         """Keep the model; from here on the run is finished and cannot be resumed."""
@@ -171,11 +242,35 @@ class Run:
         self.state.unlink(missing_ok=True)
         (self.path / "diverged.json").unlink(missing_ok=True)
 
+    def _write(self, name: str, content: bytes) -> None:
+        # A folder that was deleted while it was trained in is not made again.
+        write_whole(self.path / name, content, parents=False)
+
+    def _write_json(self, name: str, value: Any) -> None:
+        write_json(self.path / name, value, parents=False)
+
     def _text(self, name: str) -> str:
         try:
-            return (self.path / name).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise RunError(f"{self.path / name}: this file of the run cannot be read: {error}.") from error
+            return read_bounded(self.path / name, MOST_BYTES).decode("utf-8")
+        except OSError as error:
+            problem = error.strerror
+        except UnicodeDecodeError as error:
+            problem = str(error)
+        raise RunError(
+            "{path}: this file of the run cannot be read: {problem}.", path=self.path / name, problem=problem
+        )
+
+    @contextmanager
+    def _damage(self, name: str, said: str) -> Iterator[None]:
+        try:
+            yield
+        except (ValueError, TypeError, KeyError, csv.Error, RecursionError, OverflowError) as error:
+            raise RunError(
+                "{path}: {said}: {problem}.",
+                path=self.path / name,
+                said=Message(said),
+                problem=str(error) or type(error).__name__,
+            ) from error
 
 
 def new_folder(name: str, path: Path | None = None) -> Path:
@@ -190,13 +285,25 @@ def new_folder(name: str, path: Path | None = None) -> Path:
         path.mkdir(parents=True, exist_ok=True)
         empty = not any(path.iterdir())
     except OSError as error:
-        raise RequestError(f"{path or RUNS}: the run's folder cannot be made: {error.strerror}.") from error
+        raise RequestError("The run's folder cannot be made. {problem}", problem=explain(error)) from error
     if not empty:
-        raise RequestError(
-            f"{path}: there is something in this folder. Choose another with --out, or go on with an interrupted "
-            f"run with --resume {path}."
-        )
+        raise _taken(path)
     return path
+
+
+def _taken(path: Path) -> RequestError:
+    status = status_of(path)
+    if status.state == "running":
+        return RequestError(
+            "{path}: a run is being trained in this folder already, by {trainer}. Choose another with --out.",
+            path=path,
+            trainer=status.trainer,
+        )
+    return RequestError(
+        "{path}: there is something in this folder. Choose another with --out, or go on with an interrupted "
+        "run with --resume {path}.",
+        path=path,
+    )
 
 
 def _stamped_folder(name: str) -> Path:

@@ -5,9 +5,6 @@ Never a pickle: loading a file from a stranger runs none of its code.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +13,12 @@ from safetensors.torch import load as from_safetensors
 from safetensors.torch import save as to_safetensors
 from torch import nn
 
-from honshi.errors import ArgumentError, DataError, ModelError
+from honshi.errors import ModelError
 from honshi.files import sha256, write_json, write_whole
 from honshi.models import parameter_count
 from honshi.models.architecture import architecture_of, from_architecture
-from honshi.models.card import Card, attach, card_of, detach, unwrapped
-from honshi.pictures.contract import InputContract, Normalization, Scale
+from honshi.models.card import attach, card_of, detach, unwrapped
+from honshi.runs.sidecar import check_network, describe, read_sidecar
 
 
 def save(model: nn.Module, path: str | Path) -> None:
@@ -42,7 +39,7 @@ def save(model: nn.Module, path: str | Path) -> None:
     )
     sidecar: dict[str, Any] = {"architecture": architecture_of(model)}
     if card is not None:
-        sidecar |= {"classes": list(card.classes), **contract_to_json(card.contract)}
+        sidecar |= describe(card)
     sidecar |= {
         "temperature": 1.0 if card is None else card.temperature,
         "parameters": parameter_count(model),
@@ -50,36 +47,6 @@ def save(model: nn.Module, path: str | Path) -> None:
     }
     write_whole(path, content)
     write_json(path.with_suffix(".json"), sidecar)
-
-
-def contract_to_json(contract: InputContract) -> dict[str, Any]:
-    """An input contract as the keys of a sidecar."""
-    return {
-        "input_shape": list(contract.shape),
-        "normalization": asdict(contract.normalization),
-        "fit": contract.fit,
-        "scale": asdict(contract.scale),
-        "background": contract.background,
-        "form": contract.form,
-    }
-
-
-def contract_from_json(sidecar: Mapping[str, Any]) -> InputContract:
-    """The input contract that a sidecar tells of; what older ones do not say is as it was for them.
-
-    Raises:
-        DataError, KeyError, TypeError, ValueError: they tell of none.
-    """
-    channels, height, width = sidecar["input_shape"]
-    normalization = sidecar["normalization"]
-    return InputContract(
-        shape=(channels, height, width),
-        normalization=Normalization(mean=tuple(normalization["mean"]), std=tuple(normalization["std"])),
-        fit=sidecar.get("fit", "pad"),
-        scale=Scale(**sidecar.get("scale", {})),
-        background=sidecar["background"],
-        form=sidecar.get("form"),
-    )
 
 
 def load_model(path: str | Path, into: nn.Module | None = None) -> nn.Module:
@@ -94,35 +61,30 @@ def load_model(path: str | Path, into: nn.Module | None = None) -> nn.Module:
             written for, or they do not fit the architecture.
     """
     path = Path(path)
-    sidecar_path = path.with_suffix(".json")
+    sidecar = read_sidecar(path)
+    if into is None:
+        check_network(sidecar, path)
     try:
         content = path.read_bytes()
-        sidecar = json.loads(sidecar_path.read_text("utf-8"))
-        if sha256(content) != sidecar["weights_sha256"]:
+        if sha256(content) != sidecar.weights_sha256:
             raise ModelError(
-                f"{path}: these are not the weights that {sidecar_path.name} was written for. "
-                "Put the two files that were saved together beside one another."
+                "{path}: these are not the weights that {sidecar} was written for. "
+                "Put the two files that were saved together beside one another.",
+                path=path,
+                sidecar=path.with_suffix(".json").name,
             )
-        weights = from_safetensors(content)
         if into is None:
-            into = from_architecture(sidecar["architecture"], str(path), weights)
-        unwrapped(into).load_state_dict(weights)
-        if "input_shape" in sidecar:
-            card = Card(contract_from_json(sidecar), tuple(sidecar["classes"]), float(sidecar["temperature"]))
-            attach(into, card)
-        else:
-            detach(into)
+            into = from_architecture(sidecar.architecture, str(path))
+        unwrapped(into).load_state_dict(from_safetensors(content))
     except OSError as error:
-        raise ModelError(f"{error.filename}: the model cannot be read: {error.strerror}.") from error
+        raise ModelError("{path}: the model cannot be read: {problem}.", path=path, problem=error.strerror) from error
     except (SafetensorError, RuntimeError) as error:
         first_line = " ".join(str(error).split())
-        raise ModelError(f"{path}: the weights do not fit the model: {first_line}") from error
-    except (DataError, ArgumentError) as error:
         raise ModelError(
-            "{path}: this is not the description of a model: {problem}", path=sidecar_path, problem=error
+            "{path}: the weights do not fit the model: {problem}", path=path, problem=first_line
         ) from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ModelError(
-            "{path}: this is not the description of a model: {problem!r}.", path=sidecar_path, problem=error
-        ) from error
+    if sidecar.card is None:
+        detach(into)
+    else:
+        attach(into, sidecar.card)
     return into.eval()

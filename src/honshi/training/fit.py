@@ -28,6 +28,7 @@ from honshi.data.sealed import Sealed
 from honshi.errors import NonFiniteLossError, SealedError
 from honshi.evaluation.answers import Criterion
 from honshi.evaluation.history import Row
+from honshi.files import make_folder
 from honshi.messages import Message
 from honshi.models.card import Card, attach, detach
 from honshi.models.modes import Modes, being_trained
@@ -156,6 +157,8 @@ def fit(
     record = Record(stopping=stopping, restore_best=restore_best)
     draws = Draws(device, train, val)
     path = None if checkpoint is None else Path(checkpoint)
+    if path is not None and world.first:
+        make_folder(path.parent)
     state = Checkpoint(path, model, optimizer, step, record, draws, world)
     modes = Modes(model)
     seconds = {"train": 0.0, "evaluate": 0.0}

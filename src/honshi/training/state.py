@@ -77,7 +77,8 @@ class Checkpoint:
         }
         content = io.BytesIO()
         torch.save(state, content)
-        write_whole(self.path, content.getvalue())
+        # A run's folder that was deleted meanwhile is not made again.
+        write_whole(self.path, content.getvalue(), parents=False)
 
     def restore(self) -> Progress:
         """Put everything back as it was, if anything was saved.
@@ -144,6 +145,20 @@ class Checkpoint:
                 f"not with {self.world.size}."
             )
         return Progress(draws=self.draws, **within[self.world.rank])
+
+
+def rows_in(path: Path) -> list[Row]:
+    """The epochs that are finished in the state in a file; none where there is no file.
+
+    Raises:
+        RunError: it is damaged.
+    """
+    if not path.exists():
+        return []
+    try:
+        return [Row(**row) for row in torch.load(path, weights_only=True, map_location="cpu")["rows"]]
+    except (OSError, EOFError, pickle.UnpicklingError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        raise RunError("{path}: this is not the state of a training. Remove it to begin again.", path=path) from error
 
 
 _ARTICLE = {"schedule": "a schedule", "averaging": "averaging"}

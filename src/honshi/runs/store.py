@@ -1,10 +1,10 @@
-"""From what a command calls RUN to the run."""
+"""The runs in a folder: all of them, and the one that a command calls RUN."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from honshi.errors import RunError, RunNotFoundError
+from honshi.errors import HonshiError, RunNotFoundError
 from honshi.runs import looks
 from honshi.runs.folder import RUNS, Run
 
@@ -17,14 +17,15 @@ def all_runs(folder: Path = RUNS) -> list[Run]:
     # such folders for what it ended with.
     patterns = ("*/recipe.toml", "*/seed-*/recipe.toml", "*/*/seed-*/recipe.toml")
     recipes = [path for pattern in patterns for path in folder.glob(pattern)]
-    return sorted((Run(path.parent) for path in recipes), key=_started)
+    return sorted((Run(path.parent) for path in recipes), key=lambda run: (run.began, run.name))
 
 
 def find(name: str, folder: Path = RUNS) -> Run:
     """A run by its folder, its name, a unique prefix of it, ``latest`` or ``best``.
 
     ``best`` is the finished run of highest validation accuracy. Runs on other data or another split
-    do not compare, so it looks only at those that share the latest finished run's validation set.
+    do not compare, so it looks only at those that share the latest finished run's validation set. Damaged
+    runs are passed over.
 
     Raises:
         RunNotFoundError: none answers to it, or more than one does.
@@ -34,7 +35,7 @@ def find(name: str, folder: Path = RUNS) -> Run:
     runs = all_runs(folder)
     if name == "latest" and runs:
         return runs[-1]
-    if name == "best" and (finished := [run for run in runs if run.finished]):
+    if name == "best" and (finished := [run for run in runs if _is_whole(run)]):
         alike = [run for run in finished if _validated_on(run) == _validated_on(finished[-1])]
         return max(alike, key=lambda run: run.kept.val_accuracy)
     exact = [run for run in runs if run.name == name]
@@ -42,16 +43,26 @@ def find(name: str, folder: Path = RUNS) -> Run:
     if len(matching) == 1:
         return matching[0]
     if matching:
-        names = ", ".join(run.name for run in matching)
-        raise RunNotFoundError(f"{name!r} begins the names of {len(matching)} runs: {names}. Give more of it.")
-    raise RunNotFoundError(f"There is no run {name!r}, neither as a folder nor in {folder.resolve()}. See: honshi runs")
+        raise RunNotFoundError(
+            "{name!r} begins the names of {count} runs: {names}. Give more of it.",
+            name=name,
+            count=len(matching),
+            names=", ".join(run.name for run in matching),
+        )
+    raise RunNotFoundError(
+        "There is no run {name!r}, neither as a folder nor in {folder}. See: honshi runs",
+        name=name,
+        folder=folder.resolve(),
+    )
 
 
-def _started(run: Run) -> tuple[str, str]:
+def _is_whole(run: Run) -> bool:
+    """Whether a run is finished and nothing in it is damaged."""
     try:
-        return str(run.environment.get("started", "")), run.name
-    except RunError:
-        return "", run.name
+        run.check()
+    except HonshiError:
+        return False
+    return run.finished
 
 
 def _validated_on(run: Run) -> str:

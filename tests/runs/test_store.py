@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -8,11 +9,12 @@ import pytest
 
 import honshi
 from honshi.data.manifest import Manifest
-from honshi.errors import RunNotFoundError
+from honshi.errors import HonshiError, RunNotFoundError
 from honshi.models import MLP
 from honshi.recipe import Recipe
 from honshi.runs import Run, all_runs, find
 
+HEAD = "epoch,train_loss,train_accuracy,val_loss,val_accuracy,lr,seconds\n"
 MakeRun: TypeAlias = Callable[..., Run]
 
 
@@ -164,3 +166,51 @@ def test_the_runs_that_a_search_ended_with_are_runs_too(
     assert [run.name for run in all_runs()] == ["search/base/seed-1", "search/trial-7/seed-1"]
     assert find("best").name == "search/trial-7/seed-1"
     assert find("search/base/seed-1").kept.val_accuracy == 0.9
+
+
+def test_latest_is_a_run_that_was_killed_as_soon_as_it_began(folder: Path, make_run: MakeRun) -> None:
+    make_run("a", day=1)
+    killed = Run.create(Recipe(), folder / "b")
+    begun = {"event": "begun", "time": "2030-01-02T00:00:00+00:00", "host": "x", "boot": "", "pid": 1}
+    (killed.path / "events.jsonl").write_text(json.dumps(begun) + "\n")
+
+    assert find("latest", folder).name == "b"
+
+
+def test_without_anything_else_the_stamp_in_its_name_says_when_a_run_began(folder: Path, make_run: MakeRun) -> None:
+    make_run("a", day=2)
+    for name in ("20300101-120000-mlp", "20300103-120000-mlp"):
+        Run.create(Recipe(), folder / name)
+
+    assert [run.name for run in all_runs(folder)] == ["20300101-120000-mlp", "a", "20300103-120000-mlp"]
+
+
+DAMAGE: dict[str, Callable[[Run], object]] = {
+    "accuracy": lambda run: (run.path / "history.csv").write_text(HEAD + "1,1.0,0.5,1.0,7,0.1,1.0\n"),
+    "nan": lambda run: (run.path / "history.csv").write_text(HEAD + "1,1.0,0.5,1.0,nan,0.1,1.0\n"),
+    "loss": lambda run: (run.path / "history.csv").write_text(HEAD + "1,1.0,0.5,nan,0.5,0.1,1.0\n"),
+    "no rows": lambda run: (run.path / "history.csv").write_text(HEAD),
+    "no history": lambda run: (run.path / "history.csv").write_bytes(b""),
+    "a row is missing": lambda run: (run.path / "history.csv").write_text(HEAD + "2,1.0,0.5,1.0,0.5,0.1,1.0\n"),
+    "split": lambda run: (run.path / "split.json").write_text("{}"),
+    "no split": lambda run: (run.path / "split.json").unlink(),
+    "sidecar": lambda run: (run.path / "model.json").write_text("{}"),
+    "weights": lambda run: (run.path / "model.safetensors").write_bytes(b"x" * 20),
+    "recipe": lambda run: (run.path / "recipe.toml").write_text("name = 3"),
+    "a folder": lambda run: (run.path / "split.json").rename(run.path / "other.json").with_name("split.json").mkdir(),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_run_is_never_the_best_and_keeps_no_other_from_being_it(
+    folder: Path, make_run: MakeRun, damage: str
+) -> None:
+    make_run("a", day=1, val_accuracy=0.9)
+    damaged = make_run("b", day=2, val_accuracy=0.99)
+    damaged.check()
+    DAMAGE[damage](damaged)
+
+    assert find("best", folder).name == "a"
+    assert [run.name for run in all_runs(folder)] == ["a", "b"]
+    with pytest.raises(HonshiError):
+        Run(damaged.path).check()

@@ -1,0 +1,228 @@
+"""What a saved model says of itself in ``model.json``, believed only as far as its weights bear it out.
+
+A number in it may be anything, and some are sizes of what is allocated: each has a bound, and the network is put
+together without memory for its weights before it is made.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from safetensors import SafetensorError, safe_open
+from torch import nn
+
+from honshi.errors import HonshiError, ModelError
+from honshi.files import read_bounded
+from honshi.models import TTA, parameter_count
+from honshi.models.architecture import from_architecture
+from honshi.models.card import Card
+from honshi.pictures.contract import InputContract, Normalization, Scale
+
+# The names of a million classes.
+MOST_BYTES = 1 << 26
+# Numbers in one image: a colour photograph of 2048 x 2048 has fewer.
+MOST_INPUTS = 1 << 24
+# A number in an architecture that no weight bears out, as a shift in pixels.
+LARGEST_PLAIN = 4096
+
+_STRICT = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
+_Side = Annotated[int, Field(ge=1, le=65536)]
+
+
+class _Normalization(BaseModel):
+    model_config = _STRICT
+
+    mean: tuple[Annotated[float, Field(ge=-1e3, le=1e3)], ...]
+    std: tuple[Annotated[float, Field(ge=1e-9, le=1e3)], ...]
+
+
+class _Scale(BaseModel):
+    model_config = _STRICT
+
+    integers: Annotated[int, Field(gt=0, lt=1 << 32)] = 65535
+    floats: Annotated[float, Field(gt=0, le=1e30)] = 1.0
+
+
+class Sidecar(BaseModel):
+    """The content of ``model.json``.
+
+    Attributes:
+        architecture: what builds the model again, or the name of its class.
+        temperature, classes: see `honshi.models.card.Card`.
+        input_shape, normalization, fit, scale, background, form: see `honshi.pictures.contract.InputContract`; what
+            older versions did not say is as it was for them.
+        parameters: learnable numbers.
+        weights_sha256: of the file of weights.
+    """
+
+    model_config = _STRICT
+
+    architecture: dict[str, Any]
+    temperature: Annotated[float, Field(ge=1e-6, le=1e6)]
+    parameters: Annotated[int, Field(ge=0)]
+    weights_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    classes: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    input_shape: tuple[_Side, _Side, _Side] | None = None
+    normalization: _Normalization | None = None
+    fit: Literal["pad"] = "pad"
+    scale: _Scale = _Scale()
+    background: Annotated[float, Field(ge=0, le=1)] | None = None
+    form: Literal["mnist"] | None = None
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> Self:
+        if not isinstance(self.architecture.get("kind"), str):
+            raise ValueError("the architecture is of no kind")  # noqa: TRY004  # what pydantic makes a sentence of
+        told = (self.classes, self.input_shape, self.normalization, self.background)
+        if all(one is None for one in told):
+            return self
+        if self.classes is None or self.input_shape is None or self.normalization is None or self.background is None:
+            raise ValueError("of classes, input_shape, normalization and background some are missing")
+        if math.prod(self.input_shape) > MOST_INPUTS:
+            raise ValueError(f"an image of {math.prod(self.input_shape):,} numbers is too large")
+        if not len(self.normalization.mean) == len(self.normalization.std) in (1, self.input_shape[0]):
+            raise ValueError("the normalization has another number of channels than the images")
+        return self
+
+    @property
+    def card(self) -> Card | None:
+        """What the model carries; None where it was saved without."""
+        if self.classes is None or self.input_shape is None or self.normalization is None or self.background is None:
+            return None
+        contract = InputContract(
+            shape=self.input_shape,
+            normalization=Normalization(mean=self.normalization.mean, std=self.normalization.std),
+            fit=self.fit,
+            scale=Scale(integers=self.scale.integers, floats=self.scale.floats),
+            background=self.background,
+            form=self.form,
+        )
+        return Card(contract, self.classes, self.temperature)
+
+
+def describe(card: Card) -> dict[str, Any]:
+    """A card as keys of the sidecar, without its temperature, which a model without a card has as well."""
+    contract = card.contract
+    return {
+        "classes": list(card.classes),
+        "input_shape": list(contract.shape),
+        "normalization": asdict(contract.normalization),
+        "fit": contract.fit,
+        "scale": asdict(contract.scale),
+        "background": contract.background,
+        "form": contract.form,
+    }
+
+
+def read_sidecar(path: Path) -> Sidecar:
+    """What is said beside the weights in ``path``.
+
+    Raises:
+        ModelError: it cannot be read, or says what no model has.
+    """
+    beside = path.with_suffix(".json")
+    try:
+        return Sidecar.model_validate_json(read_bounded(beside, MOST_BYTES))
+    except OSError as error:
+        raise ModelError("{path}: the model cannot be read: {problem}.", path=beside, problem=error.strerror) from error
+    except ValidationError as error:
+        found = error.errors()[0]
+        where = ".".join(map(str, found["loc"]))
+        raise ModelError(
+            "{path}: this is not the description of a model: {problem}.",
+            path=beside,
+            problem=f"{where}: {found['msg']}" if where else found["msg"],
+        ) from error
+
+
+def check_network(sidecar: Sidecar, path: Path) -> None:
+    """See that the network of a sidecar is the one that the weights in ``path`` belong to, before either is loaded.
+
+    Raises:
+        ModelError: it is not; or it is none of honshi's own.
+    """
+    try:
+        shapes = _shapes(path)
+        _check_sizes(sidecar.architecture, shapes)
+        with torch.device("meta"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of layers without weights, which no file has
+            weights = {name: torch.empty(shape) for name, shape in shapes.items()}
+            model = from_architecture(sidecar.architecture, str(path), weights).eval()
+            if parameter_count(model) != sidecar.parameters:
+                raise ValueError(f"the model has {parameter_count(model):,} parameters, not {sidecar.parameters:,}")
+            if sidecar.card is not None:
+                _check_answers(model, sidecar.card)
+    except ModelError:
+        raise
+    except (
+        HonshiError,
+        RuntimeError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        RecursionError,
+    ) as error:
+        first_line = " ".join(str(error).split())
+        raise ModelError(
+            "{path}: this is not the description of a model: {problem}.",
+            path=path.with_suffix(".json"),
+            problem=first_line if isinstance(error, HonshiError) else f"{type(error).__name__}: {first_line}",
+        ) from error
+
+
+def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor, from the head of the file."""
+    try:
+        if not path.is_file():
+            path.stat()
+            raise SafetensorError("it is no file")
+        with safe_open(path, "pt") as weights:
+            return {name: tuple(weights.get_slice(name).get_shape()) for name in weights.keys()}  # noqa: SIM118
+    except OSError as error:
+        raise ModelError("{path}: the model cannot be read: {problem}.", path=path, problem=error.strerror) from error
+    except SafetensorError as error:
+        raise ModelError("{path}: the weights do not fit the model: {problem}", path=path, problem=error) from error
+
+
+def _check_sizes(architecture: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> None:
+    """Whether each number in an architecture is one that could belong to these weights."""
+    largest = max((size for shape in shapes.values() for size in shape), default=0)
+
+    def check(name: str, value: Any) -> None:
+        match value:
+            case dict():
+                for key, part in value.items():
+                    check(key, part)
+            case list():
+                # A number of layers, and not their size.
+                if len(value) > len(shapes) or (name == "residual" and sum(value) > len(shapes)):
+                    raise ValueError(f"{name} has more layers than there are weights")
+                for part in value:
+                    check(name, part)
+            case float() if not math.isfinite(value):
+                raise ValueError(f"{name} is {value}")
+            case int() if not 0 <= value <= max(largest, LARGEST_PLAIN):
+                raise ValueError(f"{name} is {value}, and no weights are so large")
+            case str() | float() | int() | None:
+                pass
+
+    check("architecture", architecture)
+
+
+def _check_answers(model: nn.Module, card: Card) -> None:
+    shape, classes = card.contract.shape, len(card.classes)
+    shift = max((layer.shift for layer in model.modules() if isinstance(layer, TTA)), default=0)
+    if shift >= min(shape[1:]):
+        raise ValueError(f"images of {shape[1]} x {shape[2]} cannot be shifted by {shift}")
+    with torch.no_grad():
+        answer = model(torch.zeros(1, *shape))
+    if tuple(answer.shape) != (1, classes):
+        raise ValueError(f"an image of {shape} becomes {tuple(answer.shape)}, and there are {classes} classes")
