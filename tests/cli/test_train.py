@@ -4,6 +4,8 @@ import csv
 import json
 import os
 import pty
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -170,6 +172,22 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(
     assert not (tmp_path / "broken" / "state.pt").exists()
     expected, found = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "broken"))
     assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+def test_interrupted_seeds_go_on_by_the_command_that_is_printed(honshi: Callable[..., Any], tmp_path: Path) -> None:
+    process = start(tmp_path, "--subset", "500", "--epochs", "8", "--seeds", "2", "--out", "two seeds")
+    wait_for_epoch(tmp_path / "two seeds" / "seed-0")
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    (command,) = re.findall("Go on with: honshi (.*)", said)
+    finished = honshi(*shlex.split(command), "--json")
+
+    assert finished.code == 0, finished.err
+    assert [one["seed"] for one in finished.json["seeds"]] == [0, 1]
+    assert all((tmp_path / "two seeds" / f"seed-{seed}" / "model.json").exists() for seed in (0, 1))
+    assert "are trained" in honshi("train", "--resume", "two seeds").err
 
 
 def test_what_resume_cannot_do_is_refused(honshi_there: Callable[..., Any]) -> None:

@@ -17,7 +17,7 @@ from honshi.messages import Message
 from honshi.recipe import Recipe
 from honshi.runs import Run, find
 from honshi.runs.folder import RUNS
-from honshi.seeds import train_seeds as train_each_seed
+from honshi.seeds import Seeds
 from honshi.training import FitResult
 from honshi.training.distributed import World, joined, launched, leave
 
@@ -55,8 +55,23 @@ class EpochEnded:
 
 
 @dataclass(frozen=True)
+class SeedsBegan:
+    """The folder for a run from each of several seeds is there.
+
+    Attributes:
+        folder: where they go to.
+        recipe: what is trained.
+        count: how many seeds there are.
+    """
+
+    folder: Path
+    recipe: Recipe
+    count: int
+
+
+@dataclass(frozen=True)
 class SeedEnded:
-    """One of several seeds is trained.
+    """One of several seeds is trained, perhaps by an earlier call.
 
     Attributes:
         seed: which.
@@ -222,9 +237,9 @@ class SeedsTraining:
 
 
 def train_seeds(
-    recipe: Recipe, count: int, out: Path | None = None, *, tell: Callable[[SeedEnded], None]
+    recipe: Recipe, count: int, out: Path | None = None, *, tell: Callable[[SeedsBegan | SeedEnded], None]
 ) -> SeedsTraining:
-    """Train a recipe from ``count`` seeds, one after the other; see `honshi.seeds.train_seeds`.
+    """Train a recipe from ``count`` seeds, one after the other; see `honshi.seeds`.
 
     Raises:
         RequestError: torchrun started several processes.
@@ -232,8 +247,25 @@ def train_seeds(
     with joined() as world, world.agreed():
         if world.size > 1:
             raise RequestError("--seeds trains one seed after the other in one process: start it without torchrun.")
+    return _train_each(Seeds.begin(recipe, count, out), tell)
 
-    def on_seed(run: Run, experiment: Experiment, result: FitResult) -> None:
-        tell(SeedEnded(experiment.recipe.training.seed, run.kept, sum(result.seconds.values())))
 
-    return SeedsTraining(train_each_seed(recipe, count, out, on_seed))
+def resume_seeds(name: str, *, tell: Callable[[SeedsBegan | SeedEnded], None]) -> SeedsTraining | None:
+    """Go on with several seeds that were interrupted; None where the name is that of a run for itself.
+
+    Raises:
+        RunNotFoundError: nothing answers to the name.
+        RunError: all seeds are trained, or it cannot be told what was to be trained.
+    """
+    # Seeds are trained by one process; what several go on with is a run.
+    seeds = None if launched() else Seeds.interrupted(name)
+    return None if seeds is None else _train_each(seeds, tell)
+
+
+def _train_each(seeds: Seeds, tell: Callable[[SeedsBegan | SeedEnded], None]) -> SeedsTraining:
+    tell(SeedsBegan(seeds.folder, seeds.recipe, seeds.count))
+
+    def on_seed(run: Run, summary: dict[str, Any]) -> None:
+        tell(SeedEnded(summary["seed"], run.kept, summary["seconds"]["total"]))
+
+    return SeedsTraining(seeds.train(on_seed))

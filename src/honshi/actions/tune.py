@@ -10,12 +10,10 @@ from typing import Any, TypeAlias
 from optuna.trial import FixedTrial
 
 from honshi.actions.plan import Line, Plan
-from honshi.experiment import Experiment
 from honshi.messages import Message
 from honshi.recipe import Recipe
 from honshi.recipe.ranges import Choices, Range, Sizes, Strength
 from honshi.runs import Run
-from honshi.training import FitResult
 from honshi.tuning import Progress, Search
 from honshi.tuning.space import differences, suggest
 from honshi.tuning.study import Trial
@@ -168,9 +166,6 @@ def tune(
                 tell(TrialEnded(trial, _changes(trial, search.recipe)))
         tell(Advanced(progress))
 
-    def on_seed(run: Run, experiment: Experiment, result: FitResult) -> None:
-        tell(SeedEnded(experiment.recipe.name, run))
-
     return Tuning(
         search.run(
             trials=trials,
@@ -178,7 +173,7 @@ def tune(
             workers=workers,
             seeds=seeds,
             on_progress=on_progress,
-            on_seed=on_seed,
+            on_seed=lambda run: tell(SeedEnded(run.recipe.name, run)),
         )
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Self
 
 import click
@@ -14,8 +15,7 @@ from honshi.cli.options import given_options, read_recipe, recipe_options
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from honshi.actions.train import Began, Event, SeedsTraining, Training
-    from honshi.recipe import Recipe
+    from honshi.actions.train import Began, Event, SeedEnded, SeedsBegan, SeedsTraining, Training
 
 
 @click.command()
@@ -61,8 +61,13 @@ def train(
             )
     screen = console(as_json)
     found: action.Training | action.SeedsTraining | None
-    if seeds is not None:
-        found = _train_seeds(screen, chosen, seeds, out)
+    with _SeedsReport(screen) as several:
+        if seeds is not None:
+            found = action.train_seeds(chosen, seeds, out, tell=several)
+        else:
+            found = action.resume_seeds(resume, tell=several) if resume is not None else None
+    if found is not None:
+        _print_seeds(screen, found)
     else:
         with _Report(screen) as report:
             found = action.train(chosen, out=out, resume=resume, tell=report, on_step=screen.is_terminal)
@@ -99,7 +104,9 @@ class _Report:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.bar.stop()
         if kind is KeyboardInterrupt and self.began is not None and self.began.run.state.exists():
-            self.screen.print(f"\nStopped. Go on with: honshi train --resume {self.began.run.path}", soft_wrap=True)
+            self.screen.print(
+                f"\nStopped. Go on with: honshi train --resume {quote(str(self.began.run.path))}", soft_wrap=True
+            )
 
     def __call__(self, event: Event) -> None:
         from honshi.actions.train import Began, EpochEnded, Stepped
@@ -135,25 +142,43 @@ class _Report:
         )
 
 
-def _train_seeds(screen: Console, recipe: Recipe, count: int, out: Path | None) -> SeedsTraining:
-    """One line for each seed, then what to expect of the next one."""
-    from honshi.actions.train import SeedEnded, train_seeds
+class _SeedsReport:
+    """One line for each seed; where it is interrupted, how to go on."""
 
-    screen.print(f"recipe {recipe.name}, {count} seeds on the same split of {recipe.data.source}", soft_wrap=True)
-    screen.print(" seed  kept epoch    val loss  accuracy   seconds", style="bold")
+    def __init__(self, screen: Console) -> None:
+        self.screen = screen
+        self.folder: Path | None = None
 
-    def tell(event: SeedEnded) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is KeyboardInterrupt and self.folder is not None:
+            self.screen.print(f"\nStopped. Go on with: honshi train --resume {quote(str(self.folder))}", soft_wrap=True)
+
+    def __call__(self, event: SeedsBegan | SeedEnded) -> None:
+        from honshi.actions.train import SeedsBegan
+
+        if isinstance(event, SeedsBegan):
+            self.folder = event.folder
+            recipe = event.recipe
+            self.screen.print(
+                f"recipe {recipe.name}, {event.count} seeds on the same split of {recipe.data.source}", soft_wrap=True
+            )
+            self.screen.print(" seed  kept epoch    val loss  accuracy   seconds", style="bold")
+            return
         kept = event.kept
-        screen.print(
+        self.screen.print(
             f"{event.seed:>5}  {kept.epoch:>10}  {kept.val_loss:>10.4f}  {kept.val_accuracy:>8.2%}  "
             f"{event.seconds:>8.2f}"
         )
 
-    found = train_seeds(recipe, count, out, tell=tell)
+
+def _print_seeds(screen: Console, found: SeedsTraining) -> None:
+    """What to expect of the next one."""
     screen.print()
     for sentence in found.sentences:
         screen.print(str(sentence), soft_wrap=True)
-    return found
 
 
 def _print_end(screen: Console, training: Training) -> None:

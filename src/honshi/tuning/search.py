@@ -41,14 +41,13 @@ from honshi.errors import HonshiError, RecipeError, RequestError, RunError
 from honshi.evaluation.comparison import compare
 from honshi.evaluation.evaluate import right_answers
 from honshi.evaluation.optimism import best_of
-from honshi.experiment import Experiment, load_splits
+from honshi.experiment import load_splits
 from honshi.files import write_json, write_whole
 from honshi.recipe import Recipe
 from honshi.runs import Run, looks
 from honshi.runs.folder import new_folder
 from honshi.runtime import pick_device
-from honshi.seeds import train_seeds
-from honshi.training import FitResult
+from honshi.seeds import Seeds
 from honshi.training.distributed import launched
 from honshi.tuning.space import differences, parameters_of, suggest, with_space
 from honshi.tuning.study import (
@@ -164,7 +163,7 @@ class Search:
         workers: int | None = None,
         seeds: int = 3,
         on_progress: Callable[[Progress], None] = lambda progress: None,
-        on_seed: Callable[[Run, Experiment, FitResult], None] = lambda run, experiment, result: None,
+        on_seed: Callable[[Run], None] = lambda run: None,
     ) -> dict[str, Any]:
         """Search, then train the best recipe and the one begun with from the same fresh seeds.
 
@@ -301,9 +300,7 @@ class Search:
             for helper in helpers:
                 helper.join()
 
-    def _finish(
-        self, study: optuna.Study, seeds: int, on_seed: Callable[[Run, Experiment, FitResult], None]
-    ) -> dict[str, Any]:
+    def _finish(self, study: optuna.Study, seeds: int, on_seed: Callable[[Run], None]) -> dict[str, Any]:
         """The best recipe and the one begun with, trained and compared; what came out, as values and as files."""
         trials = trials_of(study)
         best = best_of_trials(trials)
@@ -346,15 +343,13 @@ class Search:
         draw(trials, importance, self.recipe, self.folder / "tune.png")
         return content
 
-    def _train_seeds(
-        self, recipe: Recipe, seeds: int, name: str, on_seed: Callable[[Run, Experiment, FitResult], None]
-    ) -> dict[str, Any]:
+    def _train_seeds(self, recipe: Recipe, seeds: int, name: str, on_seed: Callable[[Run], None]) -> dict[str, Any]:
         """Train from seeds that no trial had: its own may have been a lucky one."""
         folder = self.folder / name
         # What an interrupted call left, or one that asked for another number of seeds.
         shutil.rmtree(folder, ignore_errors=True)
         fresh = recipe.changed({"training.seed": (recipe.training.seed + 1) % 2**62})
-        content = train_seeds(fresh, seeds, folder, on_seed)
+        content = Seeds.begin(fresh, seeds, folder).train(lambda run, summary: on_seed(run))
         return {
             "runs": [summary["run"] for summary in content["seeds"]],
             "val_loss": content["val_loss"],
