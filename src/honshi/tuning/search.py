@@ -59,14 +59,18 @@ from honshi.tuning.study import (
     first_line,
     importances,
     open_study,
+    shown,
     study_name,
     trials_of,
     try_lost_again,
 )
+from honshi.tuning.verify import listed_trials, verify_file, verify_study
 from honshi.tuning.worker import Worker
 
 RECIPE = "search.toml"
 STUDY = "study.db"
+TRIALS = "trials.csv"
+WRITTEN = (STUDY, TRIALS, "best.toml", "tune.json", "tune.png", ".lock")
 # More would read their images from memory faster than it gives them.
 MOST_WORKERS = 8
 # What the end takes beside its trainings.
@@ -136,12 +140,21 @@ class Search:
         if out is not None and (out / RECIPE).is_file():
             if read_recipe(out) != recipe:
                 raise RequestError(
-                    f"{out}: the search in this folder is another one. Go on with it without a recipe and options: "
-                    f"honshi tune --out {out}. Or choose another folder."
+                    "{out}: the search in this folder is another one. Go on with it without a recipe and options: "
+                    "honshi tune --out {out}. Or choose another folder.",
+                    out=out,
                 )
-            if (out / STUDY).exists() == (url is not None):
-                there = f"in {out / STUDY}: leave --storage out" if url else "in a database: give its --storage again"
-                raise RequestError(f"{out}: the trials of this search are {there}.")
+            if url is not None and (out / STUDY).exists():
+                raise RequestError(
+                    "{out}: the trials of this search are in {study}: leave --storage out.", out=out, study=out / STUDY
+                )
+            if url is None and not (out / STUDY).exists():
+                raise RequestError(
+                    "{out}: there is no {study} in this folder. Either the trials of this search are in a database: "
+                    "give its --storage again; or the file is lost: put it back, or begin in another folder.",
+                    out=out,
+                    study=STUDY,
+                )
             folder = out
         else:
             folder = new_folder(f"{recipe.name}-tune", out)
@@ -187,8 +200,7 @@ class Search:
         """
         started = time.monotonic()
         try:
-            lock = filelock.FileLock(self.folder / ".lock", timeout=0)
-            with lock, open_study(self.place, self._seed(0)) as study:
+            with self.opened() as study:
                 self._prepare(study)
                 try:
                     self._try(study, trials, minutes, self._workers(workers), seeds, on_progress)
@@ -204,14 +216,40 @@ class Search:
             }
             write_json(self.folder / "tune.json", content)
             return content
-        except filelock.Timeout:
-            raise RunError(f"{self.folder}: another honshi tune is at work in this folder.") from None
         except (SQLAlchemyError, StorageInternalError) as error:
             cause = error if isinstance(error, SQLAlchemyError) else error.__cause__
             said = first_line(cause) if isinstance(cause, SQLAlchemyError) else str(error)
             raise HonshiError(
                 f"The study cannot be reached any more: {said} What is finished is in it; the same command goes on."
             ) from error
+
+    @contextmanager
+    def opened(self) -> Iterator[optuna.Study]:
+        """The study, for this process alone as far as it lies in the folder, after a look at what is in it.
+
+        Raises:
+            RunError: another process is at work in the folder; what is there cannot be gone on with, and is left so.
+            HonshiError: the database cannot be reached.
+        """
+        for name in WRITTEN:
+            if (self.folder / name).is_dir():
+                raise RunError("{path}: this is a folder, where a search writes a file.", path=self.folder / name)
+        try:
+            lock = filelock.FileLock(self.folder / ".lock", timeout=0).acquire()
+        except filelock.Timeout:
+            raise RunError("{folder}: another honshi tune is at work in this folder.", folder=self.folder) from None
+        except OSError as error:
+            raise RunError(
+                "{folder}: this folder cannot be worked in: {problem}.", folder=self.folder, problem=error.strerror
+            ) from error
+        with lock:
+            if not self.place.shared:
+                listed = listed_trials(self.folder / TRIALS)
+                verify_file(self.folder / STUDY, self.place.name, self.recipe, listed)
+            with open_study(self.place, self._seed(0)) as study:
+                if self.place.shared:
+                    verify_study(study, self.recipe, shown(self.place.url))
+                yield study
 
     def _seed(self, worker: int) -> int | None:
         """Of the sampler: workers must not choose the same. Of other machines, nobody knows how many there are."""
@@ -374,7 +412,7 @@ class Search:
             values = [trial.parameters.get(name) for name in names]
             scored = [trial.number, trial.state, trial.accuracy, trial.epochs, trial.seconds]
             writer.writerow([*scored, *values, trial.worker, trial.problem])
-        write_whole(self.folder / "trials.csv", content.getvalue().encode())
+        write_whole(self.folder / TRIALS, content.getvalue().encode())
 
 
 def read_recipe(folder: Path) -> Recipe:

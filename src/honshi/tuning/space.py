@@ -10,6 +10,7 @@ import json
 import math
 from typing import Any
 
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import BaseTrial
 
 from honshi.recipe import Recipe
@@ -71,6 +72,25 @@ def suggest(trial: BaseTrial, recipe: Recipe) -> Recipe:
     return recipe.changed(changes)
 
 
+def distributions(recipe: Recipe) -> dict[str, BaseDistribution]:
+    """Every name that a hyperparameter of the space may have in a study, and what `suggest` chooses it from."""
+    found: dict[str, BaseDistribution] = {}
+    for key, entry in _kinds_first(recipe):
+        match entry:
+            case Range() | Choices():
+                found[key] = _distribution(entry)
+            case Sizes():
+                fewest, most = entry.layers
+                found[f"{key}.layers"] = IntDistribution(fewest, most)
+                for place in range(1, most + 1):
+                    found[f"{key}.{place}"] = IntDistribution(entry.low, entry.high, log=entry.log)
+            case Strength():
+                found[f"{key}.strength"] = FloatDistribution(0.0, 1.0, step=entry.step)
+            case _:
+                found |= {f"{key}.{kind}": _distribution(plain) for kind, plain in entry.items()}
+    return found
+
+
 def parameters_of(recipe: Recipe) -> dict[str, Any] | None:
     """The recipe's own values as a point of its space; None where one of them lies outside."""
     found: dict[str, Any] = {}
@@ -116,6 +136,16 @@ def _suggest_value(trial: BaseTrial, name: str, entry: Plain) -> Any:
         return trial.suggest_int(name, int(entry.low), int(entry.high), step=int(entry.step or 1), log=entry.log)
     step = None if entry.step is None else float(entry.step)
     return trial.suggest_float(name, float(entry.low), float(entry.high), step=step, log=entry.log)
+
+
+def _distribution(entry: Plain) -> BaseDistribution:
+    """What `_suggest_value` chooses from."""
+    if isinstance(entry, Choices):
+        return CategoricalDistribution(list(dict.fromkeys(map(_written, entry.choices))))
+    if entry.whole:
+        return IntDistribution(int(entry.low), int(entry.high), log=entry.log, step=int(entry.step or 1))
+    step = None if entry.step is None else float(entry.step)
+    return FloatDistribution(float(entry.low), float(entry.high), log=entry.log, step=step)
 
 
 def _holds(entry: Plain, value: Any) -> bool:

@@ -60,7 +60,8 @@ def database_url(url: str) -> str:
         parsed = make_url(url)
     except ArgumentError:
         raise RequestError(
-            f"--storage {url}: this is no database. Give postgresql://USER:PASSWORD@HOST/DATABASE, or leave it out."
+            "--storage {url}: this is no database. Give postgresql://USER:PASSWORD@HOST/DATABASE, or leave it out.",
+            url=url,
         ) from None
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
@@ -119,11 +120,12 @@ def open_study(place: Place, seed: int | None) -> Iterator[optuna.Study]:
             )
     except ImportError as error:
         raise RequestError(
-            f"--storage: the library for this kind of database is missing ({error.__cause__ or error}). "
-            "For PostgreSQL: pip install 'honshi[postgresql]'"
+            "--storage: the library for this kind of database is missing ({problem}). "
+            "For PostgreSQL: pip install 'honshi[postgresql]'",
+            problem=error.__cause__ or error,
         ) from error
     except SQLAlchemyError as error:
-        raise HonshiError(f"--storage {shown(place.url)}: {first_line(error)}") from error
+        raise HonshiError("--storage {url}: {problem}", url=shown(place.url), problem=first_line(error)) from error
     try:
         yield study
     finally:
