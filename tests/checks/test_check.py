@@ -294,3 +294,15 @@ def test_what_depends_on_an_error_of_ones_own_is_left_out_by_name(images: honshi
 
     assert findings_of(report)["loss"] == "fail"
     assert report.findings[-1].check == "parameters, modes, learning and training function"
+
+
+def test_a_batch_norm_that_its_owner_froze_stays_frozen(images: honshi.Images) -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 10))
+    model[2].eval()
+    odd = images.subset(range(129))
+
+    # In train mode it could not take the one image that is left over.
+    report = honshi.check(model, odd, optimizer=torch.optim.SGD(model.parameters(), lr=0.1))
+
+    assert "last batch" not in findings_of(report)
+    assert report.passed

@@ -39,9 +39,9 @@ def arguments_for(function: Callable[..., Any], parts: Mapping[str, Any]) -> dic
             role = order[place] if free else None
             if role is None:
                 raise RequestError(
-                    "{function} asks for {parameter!r}, and nobody says what that is. Expected are train(model, "
-                    "loader, criterion, optimizer, device) and evaluate(model, loader, criterion, device), any of "
-                    "them; give other parameters a default.",
+                    "{function} asks for {parameter!r}, which cannot be filled in: known are the arguments of "
+                    "train(model, loader, criterion, optimizer, device) and evaluate(model, loader, criterion, "
+                    "device). Give any other parameter a default.",
                     function=name_of(function),
                     parameter=parameter.name,
                 )

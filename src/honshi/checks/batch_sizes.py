@@ -20,6 +20,7 @@ from honshi.checks.finding import Finding, passed, skipped
 from honshi.checks.sample import Sample
 from honshi.checks.subject import Subject, peak_lr, set_lr
 from honshi.messages import Message
+from honshi.models.modes import train_mode
 
 SIZES = (4, 16, 64, 256, 1024)
 # In the first steps the gradients of all images agree, and there is hardly any noise.
@@ -54,7 +55,7 @@ def measure_batch_sizes(subject: Subject, sample: Sample, batch_size: int) -> tu
     """
     work = subject.copy()
     set_lr(work.optimizer, peak_lr(subject.optimizer))
-    work.model.train()
+    train_mode(work.model)
     for inputs, labels in sample.batches(min(batch_size, len(sample)), WARM_UP):
         work.step(inputs, labels)
     rows: list[tuple[int, float, float, float]] = []

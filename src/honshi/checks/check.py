@@ -22,7 +22,7 @@ from honshi.checks.keeping import kept
 from honshi.checks.learning import check_one_batch, check_subset
 from honshi.checks.lr_range import check_lr_range, measure_lr_range
 from honshi.checks.modes import check_modes
-from honshi.checks.outputs import check_criterion, check_outputs
+from honshi.checks.outputs import check_criterion, check_outputs, takes_labels
 from honshi.checks.parameters import check_parameters
 from honshi.checks.parts import check_parts
 from honshi.checks.report import Report
@@ -91,8 +91,8 @@ def _inspect(inspection: Inspection, subject: Subject, data: Data, batch_size: i
     sample = look("data", lambda: draw(data))
     if sample is None:
         return inspection.stop(("shapes", *LATER), "The data have to be right first.")
-    look("data", lambda: check_data(sample))
     made = look("model", lambda: _with_sizes(subject, sample))
+    look("data", lambda: check_data(sample, taken=made is not None and takes_labels(made, sample)))
     if made is None:
         return inspection.stop(("shapes", *LATER), "The checks work on copies of the model.")
     # On the CPU, where a label out of range is an error in words and not a device that must be started anew.

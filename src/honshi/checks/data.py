@@ -7,7 +7,6 @@ from torch import Tensor
 
 from honshi.checks.finding import Finding, failed, passed, skipped, warned
 from honshi.checks.sample import Sample
-from honshi.data.batches import class_numbers
 from honshi.messages import Message
 
 # A class with so many times fewer images than the largest is hardly seen in training.
@@ -16,9 +15,14 @@ IMBALANCE = 10
 LARGEST_MEAN, LARGEST_STD, SMALLEST_STD = 3.0, 4.0, 0.02
 
 
-def check_data(sample: Sample) -> list[Finding]:
-    """Label type and range, class balance, order, constant or non-finite images, range after normalisation."""
-    labels = check_labels(sample)
+def check_data(sample: Sample, taken: bool = False) -> list[Finding]:
+    """Label type and range, class balance, order, constant or non-finite images, range after normalisation.
+
+    Args:
+        sample: what is looked at.
+        taken: whether model and loss take the labels as they are, whatever their shape and type.
+    """
+    labels = check_labels(sample, taken)
     findings = [labels]
     if labels.level == "fail":
         findings.append(skipped("class balance", "The labels have to be right first."))
@@ -28,10 +32,12 @@ def check_data(sample: Sample) -> list[Finding]:
     return [*findings, check_images(sample), check_range(sample)]
 
 
-def check_labels(sample: Sample) -> Finding:
-    """Labels are int64 (n,), from 0 to k - 1; or probabilities of classes, float (n, k)."""
+def check_labels(sample: Sample, taken: bool = False) -> Finding:
+    """Labels are int64 (n,), from 0 to k - 1; or probabilities of classes, float (n, k); or what a loss takes."""
     labels = sample.all_labels
     kind, shape = str(labels.dtype).removeprefix("torch."), tuple(labels.shape)
+    if taken and (labels.dim() != 1 or labels.dtype != torch.int64):
+        return passed("labels", "The loss takes labels as they are, {kind} of shape {shape}.", kind=kind, shape=shape)
     if labels.dim() == 2 and labels.shape[1] == 1:
         return failed("labels", "Labels have the shape {shape} and should be (n,): use labels.squeeze(1).", shape=shape)
     if labels.dim() == 2:
@@ -86,7 +92,7 @@ def check_labels(sample: Sample) -> Finding:
 
 def check_balance(sample: Sample) -> Finding:
     """How many images each class has."""
-    numbers = class_numbers(sample.all_labels)
+    numbers = _class_numbers(sample.all_labels)
     counts = torch.bincount(numbers, minlength=sample.classes or 0)
     first = int(_begins_at_one(numbers))
     most, least = int(counts.argmax()), first + int(counts[first:].argmin())
@@ -126,6 +132,12 @@ def check_balance(sample: Sample) -> Finding:
         most=most,
         share=share,
     )
+
+
+def _class_numbers(labels: Tensor) -> Tensor:
+    """Labels as class numbers, int64 (n,): of probabilities the most probable class."""
+    numbers = labels.argmax(1) if labels.dim() == 2 and labels.shape[1] > 1 else labels.flatten()
+    return numbers.round().long() if numbers.is_floating_point() else numbers.long()
 
 
 def _begins_at_one(numbers: Tensor) -> bool:

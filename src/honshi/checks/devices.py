@@ -7,6 +7,7 @@ import torch
 from honshi.checks.finding import Finding, failed, passed
 from honshi.checks.sample import Sample
 from honshi.checks.subject import Subject, without_dropout
+from honshi.models.modes import train_mode
 
 STEPS = 20
 BATCH = 64
@@ -46,6 +47,6 @@ def _losses(subject: Subject, batches: list[tuple[torch.Tensor, torch.Tensor]], 
     model = without_dropout(work.model).to(device)
     criterion = work.criterion.to(device) if isinstance(work.criterion, torch.nn.Module) else work.criterion
     optimizer = torch.optim.SGD((parameter for parameter in model.parameters() if parameter.requires_grad), lr=0.01)
-    model.train()
+    train_mode(model)
     trained = Subject(model, criterion, optimizer)
     return [trained.step(inputs.to(device), labels.to(device))[1] for inputs, labels in batches]

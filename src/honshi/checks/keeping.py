@@ -35,17 +35,17 @@ def kept(*parts: object) -> Iterator[None]:
 
 
 class _Memory:
-    """How things were, and the way back there."""
+    """How things were, and how to restore them."""
 
     def __init__(self) -> None:
         # With the values themselves, so that no other object gets the id of one.
         self._seen: dict[int, object] = {}
-        self._ways_back: list[Callable[[], object]] = []
+        self._restorers: list[Callable[[], object]] = []
 
     def restore(self) -> None:
         with torch.no_grad():
-            for way_back in self._ways_back:
-                way_back()
+            for restore in self._restorers:
+                restore()
 
     def note(self, value: object) -> None:
         """Remember a value and what it holds; of what is neither a part of torch nor a container, nothing."""
@@ -75,20 +75,20 @@ class _Memory:
     def _note_dict(self, value: dict[object, object]) -> None:
         before = dict(value)
 
-        def way_back() -> None:
+        def restore() -> None:
             value.clear()
             value.update(before)
 
-        self._ways_back.append(way_back)
+        self._restorers.append(restore)
         self._note_all(list(before.values()))
 
     def _note_list(self, value: list[object]) -> None:
         before = list(value)
 
-        def way_back() -> None:
+        def restore() -> None:
             value[:] = before
 
-        self._ways_back.append(way_back)
+        self._restorers.append(restore)
         self._note_all(before)
 
     def _note_tensor(self, tensor: Tensor) -> None:
@@ -99,11 +99,11 @@ class _Memory:
         if leaf:
             tensor.grad = None
 
-        def way_back() -> None:
+        def restore() -> None:
             if not torch.equal(tensor, numbers):
                 tensor.copy_(numbers)
             if leaf:
                 tensor.requires_grad_(learns)
                 tensor.grad = gradient
 
-        self._ways_back.append(way_back)
+        self._restorers.append(restore)

@@ -13,6 +13,7 @@ from honshi.checks.finding import Finding, passed, warned
 from honshi.checks.sample import Sample
 from honshi.checks.subject import Subject, peak_lr, set_lr
 from honshi.messages import Message
+from honshi.models.modes import train_mode
 
 LOWEST, HIGHEST = 1e-6, 10.0
 STEPS = 140
@@ -57,7 +58,7 @@ def measure_lr_range(subject: Subject, sample: Sample, batch_size: int) -> LRRan
     """Take one step at each rate from 1e-6 to 10, on a copy of model and optimizer."""
     lr = peak_lr(subject.optimizer)
     work = subject.copy()
-    work.model.train()
+    train_mode(work.model)
     lrs: list[float] = []
     losses: list[float] = []
     mean, bursts_at = 0.0, None

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from honshi.checks.finding import Finding, failed, passed, warned
 from honshi.checks.sample import Sample
 from honshi.checks.subject import Subject, logits_in
-from honshi.models import TTA, Ensemble
+from honshi.models.modes import Modes
 
 BATCH = 64
 
@@ -17,6 +17,7 @@ def check_modes(subject: Subject, sample: Sample) -> Finding:
     """Eval mode answers the same each time; train mode differs from it by dropout and batch norm alone; on a copy."""
     model = subject.copy().model
     inputs, _ = sample.first(BATCH)
+    modes = Modes(model)
     dropout = any(_is_dropout(layer) for layer in model.modules())
     norms = any(_is_batch_norm(layer) for layer in model.modules())
     with torch.no_grad():
@@ -34,7 +35,7 @@ def check_modes(subject: Subject, sample: Sample) -> Finding:
                 "In eval mode the model answers differently each time: F.dropout drops always unless it is told, "
                 "F.dropout(x, training=self.training); or use nn.Dropout.",
             )
-        model.train()
+        modes.train()
         trained = _answer(model, inputs)
         random = not _same(trained, _answer(model, inputs))
         if dropout and not random:
@@ -43,7 +44,7 @@ def check_modes(subject: Subject, sample: Sample) -> Finding:
                 "There are dropout layers, and in train mode nothing is dropped: does forward() call them?",
             )
     differ = not _same(evaluated, trained)
-    composed = any(isinstance(layer, (Ensemble, TTA)) for layer in model.modules())
+    composed = any(getattr(layer, "composes_answers", False) for layer in model.modules())
     if differ and not random and not norms and not composed:
         return warned(
             "modes",

@@ -16,10 +16,10 @@ from honshi.checks.raised import first_line, place_of
 from honshi.checks.sample import Sample
 from honshi.checks.subject import Subject, logits_in
 from honshi.checks.trace import observable_layers
-from honshi.data.batches import class_numbers
-from honshi.evaluation.answers import Criterion
+from honshi.errors import ModelError
+from honshi.evaluation.answers import Criterion, check_labels, check_loss, classes_of, is_binary, logits_of, loss_of
 from honshi.messages import Message
-from honshi.models.modes import evaluating, full_precision
+from honshi.models.modes import evaluating, full_precision, train_mode
 
 BATCH = 256
 
@@ -33,6 +33,26 @@ def check_outputs(subject: Subject, sample: Sample) -> list[Finding]:
         _check_last_layer(work, logits, labels, inputs),
         _check_first_loss(work.criterion, logits, labels),
     ]
+
+
+def takes_labels(subject: Subject, sample: Sample) -> bool:
+    """Whether model and loss take the labels as they come, so that the answers can be scored; on a copy on the CPU."""
+    work = subject.copy()
+    model, criterion = work.model.cpu(), work.criterion
+    if isinstance(criterion, nn.Module):
+        criterion.cpu()
+    inputs, labels = sample.first(BATCH)
+    try:
+        with evaluating(model):
+            logits = logits_of(model(inputs.clone()), len(labels))
+        if is_binary(logits) and sample.binary:
+            return True
+        check_labels(logits, labels)
+        classes_of(logits, labels)
+        return math.isfinite(loss_of(criterion, logits, labels).item())
+    except Exception:
+        # What is wrong is said by the checks of data, shapes and loss.
+        return False
 
 
 def check_criterion(subject: Subject, sample: Sample) -> Finding:
@@ -61,6 +81,10 @@ def check_criterion(subject: Subject, sample: Sample) -> Finding:
         return failed("loss", "The loss is not one number: leave out reduction='none', or take the mean of it.")
     if refused := _refused_in_train_mode(work, inputs, labels):
         return refused
+    try:
+        check_loss(loss.item(), logits, labels)
+    except ModelError as error:
+        return Finding("loss", "fail", error.message)
     single, double = loss.item(), doubled.item()
     if math.isfinite(single) and abs(single) > 1e-6 and abs(double / single - 2) < 0.01:
         return warned(
@@ -73,7 +97,7 @@ def check_criterion(subject: Subject, sample: Sample) -> Finding:
 
 def _refused_in_train_mode(work: Subject, inputs: Tensor, labels: Tensor) -> Finding | None:
     """Some models give more in train mode, of their side branches, and their loss has to take it."""
-    work.model.train()
+    train_mode(work.model)
     outputs = work.model(inputs.clone())
     if isinstance(outputs, Tensor):
         return None
@@ -91,8 +115,8 @@ def _refused_in_train_mode(work: Subject, inputs: Tensor, labels: Tensor) -> Fin
     if not isinstance(outputs, (tuple, list)):
         return failed(
             "loss",
-            "In train mode the model gives {kind}, in which nobody finds the logits: return those, or a tuple that "
-            "begins with them.",
+            "In train mode the model gives {kind} and not a tensor: return the logits, or a tuple that begins with "
+            "them.",
             kind=kind,
         )
     return warned(
@@ -116,6 +140,8 @@ def _normalizes(criterion: Criterion, logits: Tensor, labels: Tensor) -> bool:
 
 def _check_last_layer(subject: Subject, logits: Tensor, labels: Tensor, inputs: Tensor) -> Finding:
     """No activation may stand between the last layer and a loss that takes logits."""
+    if is_binary(logits):
+        return passed("last layer", "The model gives one logit, which tells two classes apart.")
     normalizes = _normalizes(subject.criterion, logits, labels)
     last = _last_operation(subject.model, inputs)
     sums = logits.sum(1)
@@ -188,11 +214,13 @@ def _last_operation(model: nn.Module, inputs: Tensor) -> str:
 
 def _check_first_loss(criterion: Criterion, logits: Tensor, labels: Tensor) -> Finding:
     """Before it has learnt anything, a model's loss is about that of guessing, ln(k)."""
-    k = logits.shape[1]
+    k = 2 if is_binary(logits) else logits.shape[1]
     # Equal answers for all classes are also their logarithms: right for logits and for log-probabilities.
-    guessing = criterion(torch.full_like(logits, -math.log(k)), labels).item()
+    equal = torch.zeros_like(logits) if is_binary(logits) else torch.full_like(logits, -math.log(k))
+    guessing = criterion(equal, labels).item()
     loss = criterion(logits, labels).item()
-    accuracy = float((logits.argmax(1) == class_numbers(labels)).float().mean())
+    answers, right = classes_of(logits, labels)
+    accuracy = (answers == right).float().mean().item()
     shown = Message(
         "The first loss is {loss:.3f}; guessing among {k} classes gives {guessing:.3f}{formula}",
         loss=loss,
@@ -209,7 +237,7 @@ def _check_first_loss(criterion: Criterion, logits: Tensor, labels: Tensor) -> F
             shown=shown,
         )
     if loss < 0.7 * guessing:
-        if accuracy > 2 / k:
+        if accuracy > min(2 / k, 0.75):
             return passed(
                 "first loss", "{shown}: it has learnt already, {accuracy:.0%} right.", shown=shown, accuracy=accuracy
             )

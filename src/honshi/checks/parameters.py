@@ -10,6 +10,7 @@ from honshi.checks.finding import Finding, failed, passed, warned
 from honshi.checks.sample import Sample
 from honshi.checks.subject import Subject, leaves_of, names_of, needs_closure, tensors_in
 from honshi.checks.trace import observable_layers
+from honshi.models.modes import train_mode
 
 BATCH = 64
 
@@ -25,7 +26,7 @@ def check_parameters(subject: Subject, sample: Sample) -> list[Finding]:
 def _check_registered(subject: Subject, sample: Sample) -> Finding:
     """Every weight that the loss depends on is one of ``model.parameters()``."""
     model = subject.copy().model
-    model.train()
+    train_mode(model)
     known = {id(parameter) for parameter in model.parameters()}
     outputs = [tensor for tensor in tensors_in(model(sample.first(BATCH)[0].clone())) if tensor.requires_grad]
     leaves = {id(leaf) for output in outputs for leaf in leaves_of(output)}
@@ -108,7 +109,7 @@ def _check_gradients(subject: Subject, sample: Sample) -> Finding:
     frozen = {id(parameter) for parameter in parameters if not parameter.requires_grad}
     if len(frozen) == len(parameters):
         return failed("gradients", "Every parameter is frozen (requires_grad is False): nothing can learn.")
-    model.train()
+    train_mode(model)
     used: set[str] = set()
     handles = [
         layer.register_forward_hook(lambda _layer, _inputs, _output, name=name: used.add(name))

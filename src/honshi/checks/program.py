@@ -74,7 +74,7 @@ def make(thing: Any, reference: str) -> Any:
     needed = _needed(thing)
     if needed:
         raise RequestError(
-            "{reference} needs arguments ({needed}), and nobody says which: give them defaults, or add a function "
+            "{reference} needs arguments ({needed}), which cannot be filled in: give them defaults, or add a function "
             "without arguments that returns it: def make(): return {name}(…).",
             reference=reference,
             needed=", ".join(needed),

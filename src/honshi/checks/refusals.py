@@ -39,7 +39,7 @@ def explain(trace: Trace, error: Exception) -> Message:
 
 
 def _hint(trace: Trace, error: Exception) -> Message:
-    """What mends a forward pass that stopped between two layers, after a space; empty where nobody knows."""
+    """What mends a forward pass that stopped between two layers, after a space; empty where no cure is known."""
     first = first_line(error)
     if isinstance(error, TypeError) and "forward()" in first and "positional" in first:
         return Message(" The model is called with the images alone: def forward(self, x).")

@@ -24,7 +24,7 @@ class Sample:
         constant: how many of those have the same value in each pixel.
         classes: k, where the data tell it.
         loader_batches: labels of the first batches, where the data are a loader that does not shuffle.
-        count: all training examples; None where nobody knows, as of a stream.
+        count: all training examples; None where that is not known, as of a stream.
         batch_size: the loader's own.
         drop_last: whether the loader leaves out a last batch that is not whole.
     """
@@ -46,8 +46,14 @@ class Sample:
         """The same sample on a device."""
         return replace(self, inputs=self.inputs.to(device), labels=self.labels.to(device))
 
+    @property
+    def binary(self) -> bool:
+        """Whether labels can be those of one output: a number from 0 to 1 for each example."""
+        labels = self.all_labels
+        return labels.numel() == len(labels) and float(labels.min()) >= 0 and float(labels.max()) <= 1
+
     def last_batch(self, batch_size: int) -> int | None:
-        """How many images the last batch of an epoch has; None where nobody knows.
+        """How many images the last batch of an epoch has; None where that is not known.
 
         Args:
             batch_size: of the training; a loader has its own.

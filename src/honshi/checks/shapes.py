@@ -17,6 +17,7 @@ from honshi.checks.raised import place_of
 from honshi.checks.refusals import explain
 from honshi.checks.sample import Sample
 from honshi.checks.trace import PROBE, batch_shape, trace_forward
+from honshi.evaluation.answers import is_binary
 from honshi.messages import Message
 from honshi.models import Layer
 
@@ -28,16 +29,16 @@ class Shapes:
     Attributes:
         findings: what was found; the model can be trained only if none of them is a "fail".
         layers: in the order in which they were used, as far as the images came.
-        outputs: k, or None where the model gives nothing that could be logits.
+        logits: of a small batch in eval mode, (b, k) or (b,); None where the model gives nothing that could be that.
     """
 
     findings: list[Finding]
     layers: list[Layer]
-    outputs: int | None
+    logits: Tensor | None
 
     @property
     def fit(self) -> bool:
-        return self.outputs is not None and all(finding.level != "fail" for finding in self.findings)
+        return self.logits is not None and all(finding.level != "fail" for finding in self.findings)
 
 
 def check_shapes(model: nn.Module, sample: Sample, batch_size: int) -> Shapes:
@@ -53,21 +54,20 @@ def check_shapes(model: nn.Module, sample: Sample, batch_size: int) -> Shapes:
     if trace.error is not None:
         return Shapes([Finding("shapes", "fail", explain(trace, trace.error))], trace.layers, None)
     output = trace.output
-    problem = _output_problem(output, inputs)
+    problem = _output_problem(output, inputs, sample)
     if problem is not None:
         return Shapes([Finding("shapes", "fail", problem)], trace.layers, None)
-    k = output.shape[1]
     findings = [
         passed(
             "shapes",
-            "A batch {shape} becomes logits (b, {k}) by {layers} layers with {parameters:,} parameters.",
+            "A batch {shape} becomes logits {logits} by {layers} layers with {parameters:,} parameters.",
             shape=batch_shape(inputs),
-            k=k,
+            logits=batch_shape(output),
             layers=len(trace.layers),
             parameters=sum(parameter.numel() for parameter in model.parameters()),
         ),
-        _check_outputs(k, sample),
-        _check_single(model, inputs),
+        _check_one_output(sample) if is_binary(output) else _check_outputs(output.shape[1], sample),
+        _check_single(model, inputs, output),
         _check_rows(model, inputs),
     ]
     training = trace_forward(model, inputs[:batch_size], training=True)
@@ -83,10 +83,10 @@ def check_shapes(model: nn.Module, sample: Sample, batch_size: int) -> Shapes:
                 batch_size=sample.batch_size or batch_size,
             )
         )
-    return Shapes(findings, trace.layers, k)
+    return Shapes(findings, trace.layers, output)
 
 
-def _output_problem(output: Any, inputs: Tensor) -> Message | None:
+def _output_problem(output: Any, inputs: Tensor, sample: Sample) -> Message | None:
     """Why what a model gives cannot be logits (b, k), or None."""
     images = len(inputs)
     if output is None:
@@ -97,7 +97,7 @@ def _output_problem(output: Any, inputs: Tensor) -> Message | None:
             kind=type(output).__name__,
         )
     shown = batch_shape(output)
-    if output.dim() == 1 and len(output) == images:
+    if output.dim() == 1 and len(output) == images and not sample.binary:
         return Message(
             "The model gives {shown}, a number for each image, and not a logit for each class (b, k).", shown=shown
         )
@@ -122,6 +122,17 @@ def _output_problem(output: Any, inputs: Tensor) -> Message | None:
             kind=output.dtype,
         )
     return None
+
+
+def _check_one_output(sample: Sample) -> Finding:
+    """One logit for each image tells two classes apart."""
+    if sample.binary:
+        return passed("outputs", "There is one output, and labels are 0 or 1.")
+    return failed(
+        "outputs",
+        "The model has one output, which tells two classes apart, and labels are not 0 or 1: the last layer needs an "
+        "output for each class.",
+    )
 
 
 def _check_outputs(k: int, sample: Sample) -> Finding:
@@ -162,15 +173,16 @@ def _check_outputs(k: int, sample: Sample) -> Finding:
     return passed("outputs", "There are {k} outputs, and no label is above {highest}.", k=k, highest=k - 1)
 
 
-def _check_single(model: nn.Module, inputs: Tensor) -> Finding:
+def _check_single(model: nn.Module, inputs: Tensor, logits: Tensor) -> Finding:
     alone = trace_forward(model, inputs[:1])
-    if alone.error is None and isinstance(alone.output, Tensor) and alone.output.dim() == 2:
+    if alone.error is None and isinstance(alone.output, Tensor) and alone.output.shape == (1, *logits.shape[1:]):
         return passed("a single image", "A batch of one image gives one row of logits.")
     what = (
         Message("stops with {error}{place}", error=type(alone.error).__name__, place=place_of(alone.error))
         if alone.error is not None
         else Message(
-            "gives {output}, not (1, k)",
+            "gives {output}, not {wanted}",
+            wanted=(1, *logits.shape[1:]),
             output=tuple(alone.output.shape) if isinstance(alone.output, Tensor) else alone.output,
         )
     )

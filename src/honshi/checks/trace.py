@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from honshi.models import Layer
-from honshi.models.modes import evaluating
+from honshi.models.modes import Modes, evaluating
 
 # Images in the batch that is sent through: no number that a layer is likely to have as its size.
 PROBE = 11
@@ -46,7 +46,7 @@ class Trace:
 
 def trace_forward(model: nn.Module, inputs: Tensor, training: bool = False) -> Trace:
     """Send a batch through a model, in eval mode or in train mode, and note what each layer gets and gives."""
-    trace = Trace(model, inputs)
+    trace, modes = Trace(model, inputs), Modes(model)
 
     def enter(name: str) -> Callable[..., None]:
         def hook(layer: nn.Module, arguments: tuple[Any, ...]) -> None:
@@ -72,7 +72,8 @@ def trace_forward(model: nn.Module, inputs: Tensor, training: bool = False) -> T
             handles.append(layer.register_forward_hook(leave(name or "model")))
     try:
         with evaluating(model):
-            model.train(training)
+            if training:
+                modes.train()
             trace.output = model(inputs.clone())
     except Exception as error:
         trace.error = error

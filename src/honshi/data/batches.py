@@ -28,11 +28,6 @@ Batch: TypeAlias = tuple[Tensor, Tensor]
 BLOCK_BYTES = 8 << 20
 
 
-def class_numbers(labels: Tensor) -> Tensor:
-    """Labels (n,) as they are; of probabilities (n, k) the most probable class, int64 (n,)."""
-    return labels if labels.dim() == 1 else labels.argmax(1)
-
-
 class Batches:
     """Examples as mini-batches on a device, in a new order each epoch or in their own.
 

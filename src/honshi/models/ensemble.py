@@ -24,6 +24,8 @@ class Ensemble(nn.Module):
     ensembles", 2017).
     """
 
+    # In eval mode; in train mode the members answer for themselves.
+    composes_answers = True
     # No share of a single image: batch norm has nothing to compare it with. With 0 every member has a share, and
     # be it empty, as training on several processes needs it.
     smallest_share = 2

@@ -20,6 +20,9 @@ class TTA(nn.Module):
     whatever number the normalisation has given to that. In training it is the plain model.
     """
 
+    # In eval mode; in train mode the model answers for the image alone.
+    composes_answers = True
+
     def __init__(self, model: nn.Module, *, shift: int = 0, flip: bool = False) -> None:
         """
         Args:
