@@ -1,22 +1,21 @@
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor, nn
 
 import honshi
-from honshi.errors import DataNotFoundError, ImageError, ModelError
+from honshi.errors import ModelError
+from honshi.evaluation.evaluate import BATCH_SIZE
 from honshi.models import CNN, MLP
 from honshi.models.card import attach, needed_card
 from honshi.pictures import Normalization, Preprocessing
-from honshi.pictures.folders import find_images
-from honshi.pictures.prepare import looks_inverted
-from honshi.prediction import predict_pixels, prepare
+from honshi.prediction import predict_files, predict_pixels
 
 
 @pytest.fixture(scope="module")
@@ -161,142 +160,11 @@ def test_a_model_that_has_seen_no_images_says_what_to_do(seven: Image.Image) -> 
         honshi.predict(MLP(), seven)
 
 
-# Pictures of every kind become what the model knows
-
-
-def test_a_picture_of_the_right_size_is_taken_pixel_by_pixel(
-    mnist: honshi.Splits, preprocessing: Preprocessing, seven: Image.Image, tmp_path: Path
-) -> None:
-    seven.save(tmp_path / "seven.png")
-
-    assert torch.equal(prepare(tmp_path / "seven.png", preprocessing)[0], digit(mnist, 7))
-
-
-def test_pil_numpy_and_torch_give_what_the_file_gives(
-    mnist: honshi.Splits, preprocessing: Preprocessing, seven: Image.Image, tmp_path: Path
-) -> None:
-    path = tmp_path / "seven.png"
-    seven.save(path)
-    expected = prepare(path, preprocessing)
-
-    for same in (str(path), seven, np.asarray(seven), digit(mnist, 7), digit(mnist, 7).unsqueeze(0)):
-        assert torch.equal(prepare(same, preprocessing), expected)
-
-
-@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "P", "CMYK"])
-def test_other_kinds_of_pixels_give_the_same_grey(
-    mnist: honshi.Splits, preprocessing: Preprocessing, seven: Image.Image, tmp_path: Path, mode: str
-) -> None:
-    path = tmp_path / "seven.tiff"
-    seven.convert(mode).save(path)
-
-    prepared = prepare(path, preprocessing)
-
-    torch.testing.assert_close(prepared[0].int(), digit(mnist, 7).int(), atol=3, rtol=0)
-
-
-def test_16_bits_a_pixel_are_scaled_and_not_cut_off(
-    mnist: honshi.Splits, preprocessing: Preprocessing, tmp_path: Path
-) -> None:
-    Image.fromarray(digit(mnist, 7).numpy().astype(np.uint16) * 257).save(tmp_path / "deep.png")
-
-    assert torch.equal(prepare(tmp_path / "deep.png", preprocessing)[0], digit(mnist, 7))
-
-
-def test_black_and_white_alone_will_do(preprocessing: Preprocessing, seven: Image.Image, tmp_path: Path) -> None:
-    seven.convert("1").save(tmp_path / "bits.png")
-
-    assert prepare(tmp_path / "bits.png", preprocessing).unique().tolist() == [0, 255]
-
-
-def test_what_is_transparent_is_white(preprocessing: Preprocessing, tmp_path: Path) -> None:
-    picture = Image.new("RGBA", (28, 28), (0, 0, 0, 0))
-    picture.paste((10, 10, 10, 255), (10, 10, 18, 18))
-    picture.save(tmp_path / "sticker.png")
-
-    prepared = prepare(tmp_path / "sticker.png", preprocessing)[0]
-
-    assert prepared[0, 0] == 255
-    assert prepared[14, 14] == 10
-
-
-def test_a_transparent_colour_of_a_palette_is_white(preprocessing: Preprocessing, tmp_path: Path) -> None:
-    picture = Image.new("P", (28, 28), 0)
-    picture.putpalette([0, 0, 0, 90, 90, 90])
-    picture.paste(1, (10, 10, 18, 18))
-    picture.save(tmp_path / "palette.gif", transparency=0)
-
-    prepared = prepare(tmp_path / "palette.gif", preprocessing)[0]
-
-    assert prepared[0, 0] == 255
-    assert prepared[14, 14] == 90
-
-
-def test_a_photo_is_turned_as_its_exif_data_say(
-    mnist: honshi.Splits, preprocessing: Preprocessing, seven: Image.Image, tmp_path: Path
-) -> None:
-    path = tmp_path / "photo.png"
-    exif = Image.Exif()
-    exif[0x0112] = 6  # to be shown turned by a quarter to the right
-    seven.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
-
-    assert torch.equal(prepare(path, preprocessing)[0], digit(mnist, 7))
-    with Image.open(path) as opened:
-        assert torch.equal(prepare(opened, preprocessing)[0], digit(mnist, 7))
-
-
 @pytest.mark.parametrize("size", [14, 56, 100, 500])
 def test_a_larger_or_smaller_picture_is_recognised(model: MLP, seven: Image.Image, tmp_path: Path, size: int) -> None:
     seven.resize((size, size), Image.Resampling.BICUBIC).save(tmp_path / "seven.png")
 
     assert honshi.predict(model, tmp_path / "seven.png").label == "7"
-
-
-@pytest.mark.parametrize("size", [(1, 1), (28, 28), (28, 60), (500, 3), (1, 900), (900, 1)], ids=str)
-def test_any_size_becomes_that_of_the_model(preprocessing: Preprocessing, size: tuple[int, int]) -> None:
-    prepared = prepare(Image.new("L", size, 77), preprocessing)
-
-    assert prepared.shape == (1, 28, 28)
-    assert prepared.dtype == torch.uint8
-    assert prepared.unique().tolist() == [77]
-
-
-def test_a_picture_that_is_not_square_keeps_its_proportions(preprocessing: Preprocessing) -> None:
-    """Twice as wide as high, dark, with a bright square in its middle."""
-    picture = Image.new("L", (112, 56), 20)
-    picture.paste(250, (40, 12, 72, 44))
-
-    bright = prepare(picture, preprocessing)[0] > 128
-
-    rows, columns = bright.any(1).nonzero().flatten(), bright.any(0).nonzero().flatten()
-    assert (len(rows), len(columns)) == (8, 8)
-    assert rows.float().mean() == columns.float().mean() == 13.5
-
-
-def test_the_room_beside_it_has_the_colour_of_its_corners(colour: Preprocessing) -> None:
-    picture = Image.new("RGB", (20, 40), (200, 30, 5))
-    picture.paste((0, 0, 0), (5, 10, 15, 30))
-
-    prepared = prepare(picture, colour)
-
-    assert prepared[:, :, 0].unique(dim=1).flatten().tolist() == [200, 30, 5]
-
-
-def test_colours_keep_their_order_and_rows_their_place(colour: Preprocessing) -> None:
-    pixels = np.zeros((6, 8, 3), np.uint8)
-    pixels[1, 5] = 10, 20, 30
-
-    prepared = prepare(pixels, colour)
-
-    assert prepared[:, 1, 5].tolist() == [10, 20, 30]
-    assert torch.equal(prepared, torch.from_numpy(pixels).permute(2, 0, 1))
-    assert torch.equal(prepare(prepared, colour), prepared)
-
-
-def test_a_grey_picture_goes_into_a_model_of_colours(colour: Preprocessing) -> None:
-    prepared = prepare(Image.new("L", (8, 6), 99), colour)
-
-    assert torch.equal(prepared, torch.full((3, 6, 8), 99, dtype=torch.uint8))
 
 
 def test_a_model_of_colours_predicts(colour: Preprocessing) -> None:
@@ -306,121 +174,41 @@ def test_a_model_of_colours_predicts(colour: Preprocessing) -> None:
     assert set(honshi.predict(model, Image.new("RGB", (50, 40), "red")).probabilities) == {"a", "b"}
 
 
-# Dark and light
-
-
-def test_invert_swaps_dark_and_light(model: MLP, mnist: honshi.Splits, preprocessing: Preprocessing) -> None:
+def test_an_inverted_picture_is_predicted_as_the_picture(model: MLP, mnist: honshi.Splits) -> None:
     ink = Image.fromarray(255 - digit(mnist, 7).numpy())
 
-    assert torch.equal(prepare(ink, preprocessing, invert=True)[0], digit(mnist, 7))
     assert honshi.predict(model, ink, invert=True) == honshi.predict(model, digit(mnist, 7))
 
 
-def test_ink_on_paper_looks_inverted_to_a_model_of_chalk(mnist: honshi.Splits, preprocessing: Preprocessing) -> None:
-    chalk = mnist.val.pixels[:50]
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(mnist: honshi.Splits, model: MLP, number: float) -> None:
+    broken = copy.deepcopy(model)
+    with torch.no_grad():
+        next(broken.parameters()).fill_(number)
 
-    assert not any(looks_inverted(pixels, preprocessing) for pixels in chalk)
-    assert all(looks_inverted(255 - pixels, preprocessing) for pixels in chalk)
-
-
-def test_chalk_looks_inverted_to_a_model_of_ink(mnist: honshi.Splits) -> None:
-    ink = honshi.Images(pixels=255 - mnist.val.pixels[:50], labels=mnist.val.labels[:50], classes=mnist.val.classes)
-
-    assert looks_inverted(mnist.val.pixels[0], ink.preprocessing)
-    assert not looks_inverted(ink.pixels[0], ink.preprocessing)
+    with pytest.raises(ModelError, match="answers are not numbers"):
+        honshi.predict(broken, mnist.val.pixels[0])
 
 
-# What cannot be read
+def test_a_digit_on_paper_is_brought_into_the_form_of_the_training_images(model: MLP, mnist: honshi.Splits) -> None:
+    page = Image.new("L", (90, 120), 255)
+    page.paste(Image.fromarray(255 - digit(mnist, 7).numpy()).resize((40, 40)), (5, 70))
+
+    assert honshi.predict(model, page).label == "7"
+    assert honshi.predict(model, page, as_is=True).confidence != honshi.predict(model, page).confidence
 
 
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"only a note\n", b"\x89PNG\r\n\x1a\n", b"GIF89a", bytes(100)],
-    ids=["empty", "text", "only the magic number", "a cut gif", "zeros"],
-)
-def test_a_file_that_is_no_image_is_named(preprocessing: Preprocessing, tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "picture.png"
-    path.write_bytes(content)
+def test_of_many_files_each_is_answered_in_its_place(model: MLP, mnist: honshi.Splits, tmp_path: Path) -> None:
+    names = [f"{number:03}.png" for number in range(2 * BATCH_SIZE // 3 + BATCH_SIZE)]
+    for number, name in enumerate(names):
+        Image.fromarray(mnist.val.pixels[number % 40, 0].numpy()).save(tmp_path / name)
+    (tmp_path / names[3]).write_text("no picture")
+    (tmp_path / names[-1]).unlink()
 
-    with pytest.raises(ImageError, match=r"picture\.png"):
-        prepare(path, preprocessing)
+    answers = list(predict_files(model, [tmp_path / name for name in names], needed_card(model).contract))
 
-
-@pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "bmp", "tiff", "webp"])
-@pytest.mark.parametrize("part", [0.2, 0.5, 0.9])
-def test_a_truncated_image_is_an_error_and_not_half_a_picture(
-    preprocessing: Preprocessing, tmp_path: Path, suffix: str, part: float
-) -> None:
-    path = tmp_path / f"picture.{suffix}"
-    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    Image.fromarray(noise).save(path)
-    content = path.read_bytes()
-    path.write_bytes(content[: int(part * len(content))])
-
-    with pytest.raises(ImageError, match=rf"picture\.{suffix}"):
-        prepare(path, preprocessing)
-
-
-def test_a_missing_file_is_named(preprocessing: Preprocessing, tmp_path: Path) -> None:
-    with pytest.raises(DataNotFoundError, match=r"nowhere\.png: there is no such file"):
-        prepare(tmp_path / "nowhere.png", preprocessing)
-
-
-def test_a_folder_is_no_image(preprocessing: Preprocessing, tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match="cannot be read"):
-        prepare(tmp_path, preprocessing)
-
-
-def test_pixels_that_are_not_bytes_are_refused(mnist: honshi.Splits, preprocessing: Preprocessing) -> None:
-    normalised, _ = mnist.val[0]
-
-    with pytest.raises(ImageError, match="uint8"):
-        prepare(normalised, preprocessing)
-
-
-@pytest.mark.parametrize("shape", [(1, 1, 28, 28), (28,), (28, 28, 7), (0, 28)], ids=str)
-def test_pixels_that_are_not_one_image_are_refused(preprocessing: Preprocessing, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ImageError, match="one image"):
-        prepare(np.zeros(shape, np.uint8), preprocessing)
-
-
-# Folders
-
-
-def test_the_images_of_a_folder_are_found_at_every_depth_and_in_order(tmp_path: Path) -> None:
-    for name in ("b.png", "a.JPG", "deep/er/c.webp", "notes.txt", "deep/d.csv"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "a folder.png").mkdir()
-
-    assert find_images([tmp_path]) == [tmp_path / name for name in ("a.JPG", "b.png", "deep/er/c.webp")]
-
-
-def test_a_file_is_taken_whatever_its_name_and_the_order_given_is_kept(tmp_path: Path) -> None:
-    folder, file = tmp_path / "folder", tmp_path / "scan"
-    folder.mkdir()
-    (folder / "a.png").touch()
-    file.touch()
-
-    assert find_images([file, folder]) == [file, folder / "a.png"]
-
-
-def test_a_folder_without_images_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").touch()
-
-    with pytest.raises(DataNotFoundError, match="there is no image in this folder"):
-        find_images([tmp_path])
-
-
-def test_a_path_that_leads_nowhere_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataNotFoundError, match="nowhere: there is no such file or folder"):
-        find_images([tmp_path / "nowhere"])
-
-
-def test_a_picture_is_not_changed_by_being_looked_at(preprocessing: Preprocessing, seven: Image.Image) -> None:
-    before = seven.tobytes()
-
-    prepare(ImageOps.expand(seven, 3), preprocessing, invert=True)
-    prepare(seven, preprocessing, invert=True)
-
-    assert seven.tobytes() == before
+    assert [answer.picture.name for answer in answers] == names
+    assert [place for place, answer in enumerate(answers) if answer.error is not None] == [3, len(names) - 1]
+    alone = honshi.predict(model, mnist.val.pixels[300 % 40])
+    assert answers[300].prediction is not None
+    assert answers[300].prediction.label == alone.label

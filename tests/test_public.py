@@ -57,6 +57,15 @@ def test_another_name_is_no_attribute() -> None:
         honshi.train  # noqa: B018
 
 
+@pytest.mark.parametrize(
+    "name", ["data", "evaluation", "exam", "export", "pictures", "prediction", "runs", "training", "tuning"]
+)
+def test_every_room_is_an_attribute_without_being_imported_first(name: str) -> None:
+    program = f"import honshi; print(honshi.{name}.__name__)"
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert finished.stdout.strip() == f"honshi.{name}"
+
+
 @pytest.mark.parametrize("module", ["honshi", "honshi.errors", "honshi.files", "honshi.recipe", "honshi.cli"])
 def test_importing_this_imports_nothing_heavy(module: str) -> None:
     program = f"import sys, {module}; print(*(name for name in {HEAVY} if name in sys.modules))"

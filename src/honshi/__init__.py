@@ -9,6 +9,7 @@ honshi.test(model, splits.test)   # the real exam: once, on the record
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ _HOME = {
     "save": "honshi.runs",
     "test": "honshi.exam",
 }
-_MODULES = ("errors", "losses", "models", "optimizers")
 
 __all__ = [
     "Augmentation",
@@ -86,10 +86,10 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _HOME:
         value = getattr(importlib.import_module(_HOME[name]), name)
-    elif name in _MODULES:
-        value = importlib.import_module(f"honshi.{name}")
-    else:
+    elif name.startswith("_") or importlib.util.find_spec(f"honshi.{name}") is None:
         raise AttributeError(f"module 'honshi' has no attribute {name!r}")
+    else:  # a room, as honshi.training
+        value = importlib.import_module(f"honshi.{name}")
     # Kept, so that the next use finds it at once.
     globals()[name] = value
     return value

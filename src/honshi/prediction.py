@@ -5,22 +5,34 @@ Shapes: n images; (c, h, w) one image as the model knows it; k classes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, overload
 
 import torch
 from torch import Tensor, nn
 
+from honshi.errors import DataNotFoundError, ImageError, ModelError
 from honshi.evaluation.evaluate import BATCH_SIZE
 from honshi.models.card import needed_card
 from honshi.models.modes import evaluating
 from honshi.native.layers import compiled_layers
-from honshi.pictures.prepare import Picture, prepare
+from honshi.pictures.contract import InputContract
+from honshi.pictures.prepare import Picture, Prepared, looks_inverted, prepare, prepared
 from honshi.runtime import device_of
 
-__all__ = ["Picture", "Prediction", "Predictions", "predict", "predict_pixels", "prepare"]
+__all__ = [
+    "Answer",
+    "Picture",
+    "Prediction",
+    "Predictions",
+    "predict",
+    "predict_files",
+    "predict_pixels",
+    "prepare",
+]
 
 
 @dataclass(frozen=True)
@@ -79,28 +91,81 @@ class Predictions(Sequence[Prediction]):
         return Prediction(self.classes[best], row[best], dict(zip(self.classes, row, strict=True)))
 
 
-def predict(model: nn.Module, image: Picture, *, invert: bool = False) -> Prediction:
+@dataclass(frozen=True)
+class Answer:
+    """What became of one of many pictures.
+
+    Attributes:
+        picture: its file.
+        prediction: what the model takes it for; None where it could not be read.
+        error: why not.
+        formed: whether it was brought into the form that the training images had.
+        inverted: whether it has a light background and the training images a dark one, or reverse.
+    """
+
+    picture: Path
+    prediction: Prediction | None
+    error: ImageError | None = None
+    formed: bool = False
+    inverted: bool = False
+
+
+def predict(model: nn.Module, image: Picture, *, invert: bool = False, as_is: bool = False) -> Prediction:
     """The class of one image, with its confidence.
 
     Args:
         model: one that was trained by `honshi.fit` on `Images`, or loaded with `honshi.load_model`.
-        image: a file, a PIL image, or uint8 pixels. Any size: it is scaled to what the model knows.
+        image: a file, a PIL image, or uint8 pixels. Any size: it is scaled to what the model knows, and where the
+            training images had been brought into a form before, as MNIST's were, into that.
         invert: swap dark and light, for ink on paper where the model learnt chalk on a board.
+        as_is: only scale it.
 
     Raises:
-        ModelError: nothing is known of how this model wants its images.
+        ModelError: nothing is known of how this model wants its images, or it answers with no numbers.
         ImageError: the file is no image that can be read.
         DataNotFoundError: there is no such file.
     """
-    pixels = prepare(image, needed_card(model).contract, invert=invert)
+    contract = needed_card(model).contract
+    pixels = prepare(image, replace(contract, form=None) if as_is else contract, invert=invert)
     return predict_pixels(model, pixels.unsqueeze(0))[0]
+
+
+def predict_files(
+    model: nn.Module, pictures: Sequence[Path], contract: InputContract, *, invert: bool = False
+) -> Iterator[Answer]:
+    """What a model takes each of many pictures for, in their order; one that cannot be read is told in its place.
+
+    Args:
+        model: as for `predict`.
+        pictures: their files.
+        contract: what each must become; the model's own, or that without its form.
+        invert: swap dark and light.
+
+    Raises:
+        ModelError: as `predict`.
+    """
+    for start in range(0, len(pictures), BATCH_SIZE):
+        block: list[Prepared | ImageError] = []
+        for picture in pictures[start : start + BATCH_SIZE]:
+            try:
+                block.append(prepared(picture, contract, invert=invert))
+            except (ImageError, DataNotFoundError) as error:
+                block.append(error if isinstance(error, ImageError) else ImageError(error.message))
+        readable = [one for one in block if isinstance(one, Prepared)]
+        predictions = iter(predict_pixels(model, torch.stack([one.pixels for one in readable])) if readable else ())
+        for picture, one in zip(pictures[start:], block, strict=False):
+            if isinstance(one, ImageError):
+                yield Answer(picture, None, one)
+            else:
+                inverted = looks_inverted(one.pixels, contract)
+                yield Answer(picture, next(predictions), formed=one.formed, inverted=inverted)
 
 
 def predict_pixels(model: nn.Module, pixels: Tensor) -> Predictions:
     """The classes of many prepared images, uint8 (n, c, h, w).
 
     Raises:
-        ModelError: nothing is known of how this model wants its images.
+        ModelError: nothing is known of how this model wants its images, or it answers with no numbers.
     """
     card = needed_card(model)
     device = device_of(model)
@@ -109,4 +174,9 @@ def predict_pixels(model: nn.Module, pixels: Tensor) -> Predictions:
     with evaluating(model) as scored, compiled:
         logits = [scored(card.contract.normalization(part.to(device))) for part in pixels.split(BATCH_SIZE)]
     probabilities = (torch.cat(logits).cpu() / card.temperature).softmax(1, dtype=torch.float64)
+    if not probabilities.isfinite().all():
+        raise ModelError(
+            "The model's answers are not numbers (NaN or infinity), as after a training that diverged: its weights "
+            "are of no use. Train it again with a smaller learning rate."
+        )
     return Predictions(card.classes, probabilities)

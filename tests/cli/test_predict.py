@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,21 @@ def test_an_unreadable_image_does_not_keep_the_others_from_being_read(
     assert "broken.png" in finished.err
 
 
-def test_ink_on_paper_is_noticed_and_inverted(
+def test_a_drawn_digit_is_brought_into_mnists_form_and_the_line_says_so(
+    honshi_there: Callable[..., Any], folder: Path, mnist: library.Splits
+) -> None:
+    ink, chalk = folder / "ink.png", folder / "chalk.png"
+    Image.fromarray(255 - mnist.val.pixels[0, 0].numpy()).save(ink)
+    Image.fromarray(mnist.val.pixels[0, 0].numpy()).save(chalk)
+
+    assert "brought into MNIST's form" in honshi_there("predict", "first", ink).out
+    assert "brought into MNIST's form" not in honshi_there("predict", "first", chalk).out
+    drawn, plain = honshi_there("predict", "first", ink, chalk, "--json").json
+    assert drawn["probabilities"] == plain["probabilities"]
+    assert (drawn["form"], "form" in plain) == ("mnist", False)
+
+
+def test_ink_on_paper_that_is_taken_as_it_is_is_noticed_and_inverted(
     honshi_there: Callable[..., Any], folder: Path, mnist: library.Splits
 ) -> None:
     ink = folder / "ink.png"
@@ -67,10 +82,33 @@ def test_ink_on_paper_is_noticed_and_inverted(
     chalk = folder / "chalk.png"
     Image.fromarray(mnist.val.pixels[0, 0].numpy()).save(chalk)
 
-    assert "--invert" in honshi_there("predict", "first", ink).err
-    (inverted,) = honshi_there("predict", "first", ink, "--invert", "--json").json
+    assert "--invert" in honshi_there("predict", "first", ink, "--as-is").err
+    (inverted,) = honshi_there("predict", "first", ink, "--as-is", "--invert", "--json").json
     (plain,) = honshi_there("predict", "first", chalk, "--json").json
     assert inverted["probabilities"] == plain["probabilities"]
+
+
+def test_a_folder_with_all_that_folders_hold_becomes_a_whole_submission(
+    honshi_there: Callable[..., Any], folder: Path, digits: Path
+) -> None:
+    place = folder / "mixed"
+    place.mkdir()
+    picture = sorted(digits.iterdir())[0].read_bytes()
+    names = [b"1.png", b"2\xff.png", b"4.png"]
+    for name in names:
+        Path(os.fsdecode(os.fsencode(place) + b"/" + name)).write_bytes(picture)
+    (place / "3.png").write_bytes(picture[:60])
+    (place / ".hidden.png").write_bytes(picture)
+    (place / "notes.txt").write_text("mine")
+
+    finished = honshi_there("predict", "first", place, "--csv", "mixed.csv")
+
+    assert finished.code == 1
+    assert "1 in all" in finished.err
+    assert "notes.txt" in finished.err
+    rows = [line.split(b",") for line in (folder / "mixed.csv").read_bytes().splitlines()[1:]]
+    assert [row[0].rpartition(b"/")[2] for row in rows] == [*names[:2], b"3.png", names[2]]
+    assert [bool(row[1]) for row in rows] == [True, True, False, True]
 
 
 def test_a_missing_image_is_a_wrong_request(honshi_there: Callable[..., Any]) -> None:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from honshi.cli.console import console, json_option, print_json
 
+if TYPE_CHECKING:
+    from honshi.prediction import Answer
+
 
 @click.command()
 @click.argument("run")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
-@click.option("--invert", is_flag=True, help="Swap dark and light: for ink on paper with a model of MNIST.")
+@click.option("--digits", is_flag=True, help="Bring each picture into MNIST's form, whatever the model was trained on.")
+@click.option("--as-is", is_flag=True, help="Only scale the pictures, even if the training images had MNIST's form.")
+@click.option("--invert", is_flag=True, help="Swap dark and light first: for ink on paper and a model of chalk.")
 @click.option(
     "--csv",
     "csv_path",
@@ -24,52 +27,46 @@ from honshi.cli.console import console, json_option, print_json
     help="Write path, label and confidence as a submission.",
 )
 @json_option
-def predict(run: str, paths: tuple[Path, ...], invert: bool, csv_path: Path | None, as_json: bool) -> None:
+def predict(
+    run: str, paths: tuple[Path, ...], digits: bool, as_is: bool, invert: bool, csv_path: Path | None, as_json: bool
+) -> None:
     """The class of images, or of all images in folders, with the confidence.
+
+    A model of MNIST, or of images that were made as MNIST's were, brings a drawn or photographed digit into that form
+    by itself and says so.
 
     \b
     Examples
       honshi predict latest digit.png
       honshi predict best photos/ --csv submission.csv
     """
-    from honshi.errors import ImageError
-    from honshi.files import write_whole
-    from honshi.models.card import needed_card
-    from honshi.pictures.folders import find_images
-    from honshi.pictures.prepare import looks_inverted, prepare
-    from honshi.prediction import predict_pixels
-    from honshi.runs import find
+    import warnings
 
-    model = find(run).model()
-    contract = needed_card(model).contract
+    from PIL import Image
+
+    from honshi.actions.predict import predict as action
+    from honshi.files import write_whole
+
+    if digits and as_is:
+        raise click.UsageError("--digits and --as-is say the opposite of one another: give one of them.")
     screen, notes = console(as_json), console(as_json=True)
-    results: list[dict[str, Any]] = []
-    inverted = 0
-    for path in find_images(paths):
-        try:
-            pixels = prepare(path, contract, invert=invert)
-        except ImageError as error:
-            results.append({"path": str(path), "error": str(error)})
-            notes.print(f"Error: {error}", markup=False, soft_wrap=True)
-            continue
-        inverted += looks_inverted(pixels, contract)
-        prediction = predict_pixels(model, pixels.unsqueeze(0))[0]
-        results.append({"path": str(path), **prediction.to_dict()})
-        screen.print(f"{path}: {prediction.label} ({prediction.confidence:.1%})", markup=False, soft_wrap=True)
-    if inverted:
-        light = contract.background < 0.5
-        notes.print(
-            f"Note: {inverted} of {len(results)} images have a {'light' if light else 'dark'} background and the "
-            f"training images a {'dark' if light else 'light'} one. Try {'without ' if invert else ''}--invert.",
-            soft_wrap=True,
-        )
+
+    def show(answer: Answer) -> None:
+        if answer.prediction is None:
+            notes.print(f"Error: {answer.error}", soft_wrap=True)
+            return
+        label, confidence = answer.prediction.label, answer.prediction.confidence
+        formed = ", brought into MNIST's form" if answer.formed else ""
+        screen.print(f"{answer.picture}: {label} ({confidence:.1%}){formed}", soft_wrap=True)
+
+    # Of pictures that are too large we speak ourselves.
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+    answers = action(run, paths, invert=invert, as_is=as_is, digits=digits, tell=show)
+    for note in answers.notes:
+        notes.print(f"Note: {note}", soft_wrap=True)
     if csv_path is not None:
-        content = io.StringIO()
-        writer = csv.writer(content, lineterminator="\n")
-        writer.writerow(("path", "label", "confidence"))
-        writer.writerows((r["path"], r.get("label", ""), r.get("confidence", "")) for r in results)
-        write_whole(csv_path, content.getvalue().encode())
+        write_whole(csv_path, answers.to_csv())
     if as_json:
-        print_json(results)
-    if any("error" in result for result in results):
+        print_json(answers.to_dict())
+    if any(answer.error for answer in answers.each):
         raise click.exceptions.Exit(1)

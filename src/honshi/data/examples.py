@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from honshi.pictures.contract import InputContract, Normalization, Preprocessing, border_brightness
+from honshi.pictures.digits import FORM_SHAPE, has_form
 
 # About how many bytes of pixels are looked at in one go by whatever goes through all images.
 BLOCK_BYTES = 8 << 20
@@ -138,8 +139,12 @@ class Examples(Dataset[tuple[Tensor, int]], ABC):
     def contract(self) -> InputContract:
         """What a picture must become before a model trained on these images may see it."""
         brightness = sum(len(block) * border_brightness(block) for block in self.blocks())
+        form = self.shape == FORM_SHAPE and has_form(self.gather(torch.arange(len(self))[:: len(self) // 200 + 1]))
         return InputContract(
-            shape=self.shape, normalization=self.normalization, background=brightness / max(1, len(self))
+            shape=self.shape,
+            normalization=self.normalization,
+            background=brightness / max(1, len(self)),
+            form="mnist" if form else None,
         )
 
     @property

@@ -25,8 +25,8 @@ from torch.nn.parameter import is_lazy
 from honshi.models.card import ATTRIBUTE, card_of, unwrapped
 from honshi.pictures.contract import InputContract
 
-# What every module has, and what is no part of an answer in eval mode.
-_OWN = {*vars(nn.Module()), ATTRIBUTE, "training", "_compiled_call_impl"}
+# What every module has or torch.compile puts there: no part of an answer in eval mode.
+_OWN = {*vars(nn.Module()), ATTRIBUTE, "training", "_compiled_call_impl", "_is_torch_compile"}
 
 
 def identity_of(model: nn.Module) -> str:

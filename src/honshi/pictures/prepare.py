@@ -5,41 +5,72 @@ Shapes: (c, h, w) one image as the model knows it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from torch import Tensor
 
-from honshi.errors import DataNotFoundError, ImageError
+from honshi.errors import ImageError
 from honshi.pictures.contract import InputContract, border_brightness
+from honshi.pictures.digits import bring_into_form, in_form
+from honshi.pictures.reader import plain, read
 
 # A picture's file, or its pixels: PIL, uint8 (h, w) or (h, w, 3) in numpy, uint8 (c, h, w) in torch.
 Picture: TypeAlias = str | Path | Image.Image | NDArray[np.uint8] | Tensor
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A picture as a model knows it.
+
+    Attributes:
+        pixels: uint8 (c, h, w).
+        formed: whether it was brought into the form that the training images had (``contract.form``).
+    """
+
+    pixels: Tensor
+    formed: bool
+
+
 def prepare(image: Picture, contract: InputContract, *, invert: bool = False) -> Tensor:
     """Any picture as the uint8 pixels (c, h, w) that a model knows.
 
-    Turned as its EXIF data say, laid on white where it is transparent, made grey or
-    RGB, scaled to fit, and centred on a canvas of its border colour where the proportions differ.
+    Turned as its EXIF data say, laid on white where it is transparent, made grey or RGB, scaled to fit, and centred
+    on a canvas of its border colour where the proportions differ. Where the training images had been brought into a
+    form before, as MNIST's were, a picture that is not in it is brought into it instead.
+
+    Args:
+        image: a file or pixels; such as are what they shall become are left alone.
+        contract: what the model wants; ``images.preprocessing`` is one. Without its form (``dataclasses.replace(…,
+            form=None)``) a picture is taken as it is.
+        invert: swap dark and light first.
 
     Raises:
         ImageError, DataNotFoundError: it cannot be read.
     """
+    return prepared(image, contract, invert=invert).pixels
+
+
+def prepared(image: Picture, contract: InputContract, *, invert: bool = False) -> Prepared:
+    """As `prepare`, and whether the picture was brought into a form."""
     if isinstance(image, Tensor) and image.dtype == torch.uint8 and image.shape == contract.shape and not invert:
-        return image  # it is what it shall become
-    channels, height, width = contract.shape
-    picture = _open(image).convert("L" if channels == 1 else "RGB")
-    if picture.size != (width, height):
-        picture = ImageOps.pad(picture, (width, height), Image.Resampling.LANCZOS, color=_border(picture))
+        return Prepared(image, formed=False)
+    picture = _read(image, contract)
     if invert:
         picture = ImageOps.invert(picture)
-    pixels = torch.from_numpy(np.array(picture))
-    return pixels.unsqueeze(0) if pixels.dim() == 2 else pixels.permute(2, 0, 1)
+    if formed := contract.form is not None and not in_form(_pixels(picture)):
+        digit = bring_into_form(picture.convert("L"))
+        formed = digit is not None
+        picture = picture if digit is None else Image.fromarray(digit).convert(picture.mode)
+    _, height, width = contract.shape
+    if picture.size != (width, height):
+        picture = ImageOps.pad(picture, (width, height), Image.Resampling.LANCZOS, color=_border(picture))
+    return Prepared(_pixels(picture), formed)
 
 
 def looks_inverted(pixels: Tensor, contract: InputContract) -> bool:
@@ -47,42 +78,45 @@ def looks_inverted(pixels: Tensor, contract: InputContract) -> bool:
     return abs(border_brightness(pixels) - contract.background) > 0.6
 
 
-def _open(image: Picture) -> Image.Image:
-    if isinstance(image, Tensor):
-        image = image.cpu().numpy()
-        if image.ndim == 3:
-            image = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
-    if isinstance(image, np.ndarray):
-        if image.dtype != np.uint8:
-            raise ImageError(f"Pixels are uint8 from 0 to 255, not {image.dtype}.")
-        if not image.size or image.ndim < 2 or image.shape[2:] not in ((), (3,), (4,)):
-            raise ImageError(f"The pixels of one image are (h, w) or (h, w, 3), not {image.shape}.")
-        image = Image.fromarray(image)
-    if isinstance(image, Image.Image):
-        return _flattened(ImageOps.exif_transpose(image))
+def _read(image: Picture, contract: InputContract) -> Image.Image:
+    """In the mode that the contract wants, upright."""
+    if isinstance(image, (str, Path)):
+        return read(image, contract)
     try:
-        with Image.open(image) as opened:
-            return _flattened(ImageOps.exif_transpose(opened))
-    except FileNotFoundError:
-        raise DataNotFoundError(f"{image}: there is no such file.") from None
-    except UnidentifiedImageError:
-        raise ImageError(f"{image}: this is not an image that can be read.") from None
-    # Pillow reports damage by many kinds of error, SyntaxError for a broken PNG among them.
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ImageError(f"{image}: the image cannot be read: {error}.") from error
+        return plain(image if isinstance(image, Image.Image) else _from_pixels(image), contract, "The picture")
+    except ValueError as error:
+        raise ImageError("The picture cannot be read: {error}.", error=error) from error
 
 
-def _flattened(picture: Image.Image) -> Image.Image:
-    """Without transparency: what shows through is white, as where the picture was drawn."""
-    if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
-        # More than 8 bits a pixel; Pillow's own conversion would cut off instead of scaling.
-        values = np.asarray(picture, dtype=np.float64)
-        largest = 65535.0 if values.max(initial=0) > 255 else 255.0
-        return Image.fromarray((values * (255 / largest)).clip(0, 255).astype(np.uint8))
-    if picture.has_transparency_data:
-        layered = picture.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), layered).convert("RGB")
-    return picture
+def _from_pixels(image: NDArray[np.uint8] | Tensor) -> Image.Image:
+    """Pixels as a picture; in torch channels come first, in numpy last."""
+    if image.dtype not in (torch.uint8, np.uint8):
+        raise ImageError(
+            "Pixels are uint8 from 0 to 255, not {dtype}. Numbers from 0 to 1 are multiplied by 255, rounded and made "
+            "uint8 for that.",
+            dtype=image.dtype,
+        )
+    shape = tuple(image.shape)
+    if isinstance(image, Tensor):
+        if 0 in shape or len(shape) not in (2, 3) or (len(shape) == 3 and shape[0] not in (1, 3, 4)):
+            raise ImageError(
+                "The pixels of one image are (h, w) or (c, h, w) in torch, with 1, 3 or 4 channels, not {shape}.{hint}",
+                shape=shape,
+                hint=" Put the channels first: image.permute(2, 0, 1)." if shape[2:] in ((1,), (3,), (4,)) else "",
+            )
+        pixels = image.cpu().numpy()
+        if pixels.ndim == 3:
+            pixels = pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
+        return Image.fromarray(np.ascontiguousarray(pixels))
+    if 0 in shape or len(shape) < 2 or shape[2:] not in ((), (3,), (4,)):
+        raise ImageError("The pixels of one image are (h, w) or (h, w, 3) in numpy, not {shape}.", shape=shape)
+    return Image.fromarray(image)
+
+
+def _pixels(picture: Image.Image) -> Tensor:
+    """A picture of the mode "L" or "RGB" as uint8 (c, h, w)."""
+    pixels = torch.from_numpy(np.array(picture))
+    return pixels.unsqueeze(0) if pixels.dim() == 2 else pixels.permute(2, 0, 1)
 
 
 def _border(picture: Image.Image) -> int | tuple[int, ...]:
