@@ -140,7 +140,7 @@ def diagnose_training(
     Args:
         rows: its history.
         model: the one that it kept, if it did.
-        divergence: where it stopped because a loss was no number.
+        divergence: where it stopped because a loss became infinite or NaN.
         neighbour: `nearest_neighbour` of the training images, where it is known already.
     """
     counts = splits.train.class_counts()

@@ -197,10 +197,7 @@ def _pair(batch: object) -> tuple[Tensor, Tensor]:
         )
     inputs, labels = batch
     if isinstance(inputs, np.ndarray):
-        raise DataError(
-            "The loader gives inputs as a NumPy array, and a model takes tensors: torch.from_numpy(inputs) in its "
-            "collate_fn."
-        )
+        inputs = torch.as_tensor(inputs)
     if not isinstance(inputs, Tensor):
         raise DataError(
             "The loader gives {kind} as inputs, and a model is called with one tensor: stack or concatenate its parts, "

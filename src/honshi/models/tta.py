@@ -31,7 +31,7 @@ class TTA(nn.Module):
             flip: ask about mirrored copies as well. Not for digits and letters.
 
         Raises:
-            ArgumentError: shift is no number of pixels.
+            ArgumentError: shift is not a number of pixels.
         """
         check_count("shift", shift, least=0)
         super().__init__()

@@ -394,8 +394,8 @@ void norm_gradient_sums(const void *gradient, const void *in, const double *mome
     }
 }
 
-/* Of such sums over all processes, of count values a channel: factors (3, c) with which norm_scale makes of the
-   gradient at the outputs and of the inputs that at the inputs. Each input moves its own output, and through mean
+/* From such sums over all processes, of count values a channel: factors (3, c) with which norm_scale turns the inputs
+   and the gradient with respect to the outputs into that with respect to the inputs. Each input moves its own output, and through mean
    and deviation those of all. */
 void norm_gradient_factors(const double *sums, const double *moments, int64_t channels, double count,
                            const float *weight, float *factors) {

@@ -103,7 +103,7 @@ class Kernels:
         return outputs, places
 
     def max_pool_gradient(self, gradient: Tensor, places: Tensor, shape: torch.Size) -> Tensor:
-        """Of the gradient at the outputs that at the inputs, which have a shape (b, c, h, w)."""
+        """The gradient with respect to the inputs (b, c, h, w), from that with respect to the outputs."""
         b, c, h, w = shape
         size = (b, c, -(-h // 2), -(-w // 2))
         gradient = gradient.contiguous(memory_format=torch.channels_last)
@@ -144,7 +144,7 @@ class Kernels:
         return outputs, which
 
     def conv_pool_gradient(self, gradient: Tensor, images: Tensor, filters: Tensor, places: Tensor) -> Tensor:
-        """Of the gradient at the outputs that at the filters."""
+        """The gradient with respect to the filters, from that with respect to the outputs."""
         (b, _, h, w), c = images.shape, len(filters)
         size = (b, c, -(-h // 2), -(-w // 2))
         gradient = gradient.contiguous(memory_format=torch.channels_last)
@@ -221,7 +221,11 @@ class Kernels:
         return sums, to_weights
 
     def gradient_factors(self, norm: _BatchNorm, sums: Tensor, moments: Tensor, count: float) -> Tensor:
-        """What makes of the gradient at the outputs, and of the inputs, that at the inputs, float32 (3, c)."""
+        """What turns the gradient with respect to the outputs, and the inputs, into that with respect to the inputs.
+
+        Returns:
+            Factors, float32 (3, c).
+        """
         channels = moments.shape[1]
         factors = _empty(3, channels)
         self.code.norm_gradient_factors(

@@ -8,7 +8,7 @@ history.csv        a row an epoch
 state.pt           what it needs to go on; only while it may still be resumed
 model.safetensors  the weights
 model.json         what the weights mean; its presence says that the run is finished
-diverged.json      where and why it stopped; only where a loss was no number any more
+diverged.json      where and why it stopped; only where a loss became infinite or NaN
 curves.png         the learning curves
 improved.toml      the recipe with the remedies that `honshi improve` kept; only where there are any
 improvement.json   every remedy that it tried

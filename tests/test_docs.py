@@ -1,0 +1,52 @@
+"""What the documents name is there: attributes of the library after `import honshi`, commands and their options."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from honshi import cli
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [*sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("README*.md"))]
+(GROUP,) = [command for command in vars(cli).values() if isinstance(command, click.Group) and command.name == "honshi"]
+
+
+def test_every_attribute_is_there_after_import_honshi() -> None:
+    names = {name for path in DOCUMENTS for name in re.findall(r"honshi(?:\.[A-Za-z_]\w*)+", path.read_text("utf-8"))}
+    # In a process of its own, in which nothing else has imported a module of honshi.
+    program = f"""
+import honshi
+missing = []
+for name in {sorted(names)}:
+    found = honshi
+    for part in name.split(".")[1:]:
+        found = getattr(found, part, None)
+    if found is None:
+        missing.append(name)
+print(missing)
+"""
+
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert finished.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_every_command_and_its_options_are_there(path: Path) -> None:
+    wrong = []
+    for line in re.findall(r"(?:^|`|\$ )honshi ([a-z][^`\n|;&#]*)", path.read_text("utf-8"), re.MULTILINE):
+        name, *words = line.split()
+        command = GROUP.commands.get(name)
+        known = {option for part in command.params for option in part.opts} if command is not None else set()
+        if isinstance(command, click.Group):
+            known |= set(command.commands)
+        asked = {word.split("=")[0] for word in words if word.startswith("--")}
+        if command is None or asked - known - {"--help"}:
+            wrong.append(line)
+    assert wrong == []
