@@ -28,7 +28,7 @@ from honshi.checks.parts import check_parts
 from honshi.checks.report import Report
 from honshi.checks.sample import Sample
 from honshi.checks.shapes import check_shapes
-from honshi.checks.subject import Subject, is_lazy
+from honshi.checks.subject import Subject
 from honshi.checks.trace import PROBE
 from honshi.data import Splits
 from honshi.data.batches import Data
@@ -36,6 +36,7 @@ from honshi.evaluation.answers import Criterion
 from honshi.losses import CrossEntropy
 from honshi.models.modes import evaluating
 from honshi.runtime import device_of, seeded
+from honshi.training.rehearsal import is_lazy
 
 # What comes after the shapes, for the one line that says why it was left out.
 LATER = ("loss", "parameters", "outputs", "modes", "learning")

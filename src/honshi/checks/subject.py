@@ -126,11 +126,6 @@ def kept_graphs(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
                 yield from ((f"self.{name}", tensor) for tensor in tensors_in(value) if not tensor.is_leaf)
 
 
-def is_lazy(model: nn.Module) -> bool:
-    """Whether a model has layers whose sizes the first batch decides."""
-    return any(nn.parameter.is_lazy(tensor) for tensor in (*model.parameters(), *model.buffers()))
-
-
 def peak_lr(optimizer: Optimizer) -> float:
     """The learning rate that an optimizer was made with; its schedule may begin far below it."""
     group = optimizer.param_groups[0]

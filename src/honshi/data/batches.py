@@ -11,12 +11,12 @@ from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from honshi.data.augment import Augmentation
 from honshi.data.examples import Examples
 from honshi.data.sealed import Sealed
-from honshi.errors import SealedError
+from honshi.errors import DataError, SealedError
 
 # What `fit` and `evaluate` take as data.
 Data: TypeAlias = Examples | Dataset[Any] | DataLoader[Any]
@@ -107,8 +107,20 @@ class OnDevice:
         return len(self.loader)
 
     def __iter__(self) -> Iterator[Batch]:
-        for inputs, labels in self.loader:
-            yield inputs.to(self.device), torch.as_tensor(labels).to(self.device)
+        for batch in self.loader:
+            if not isinstance(batch, (tuple, list)) or len(batch) != 2 or isinstance(batch[0], (dict, tuple, list)):
+                raise DataError(
+                    "The data give a {kind} for a mini-batch, where (inputs, labels) are needed, two tensors: "
+                    "have the Dataset return a pair for each image.",
+                    kind=_described(batch),
+                )
+            inputs, labels = batch
+            yield torch.as_tensor(inputs).to(self.device), torch.as_tensor(labels).to(self.device)
+
+
+def _described(batch: object) -> str:
+    kind = type(batch).__name__
+    return f"{kind} of {len(batch)}" if isinstance(batch, (tuple, list)) else kind
 
 
 def make_batches(
@@ -142,6 +154,8 @@ def make_batches(
         )
     if isinstance(data, DataLoader):
         return OnDevice(data, device)
+    if isinstance(data, IterableDataset):  # a stream comes in its own order
+        return OnDevice(DataLoader(data, batch_size), device)
     if isinstance(data, Dataset):
         loader = DataLoader(data, batch_size, shuffle=shuffle is not None, generator=shuffle)
         return OnDevice(loader, device)

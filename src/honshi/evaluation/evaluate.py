@@ -131,7 +131,7 @@ def score(
     """
     answered, true = _scored(logits, labels)
     count, classes = len(logits), 2 if is_binary(logits) else logits.shape[1]
-    loss = _cross_entropy(logits, labels, true) if criterion is None else float(loss_of(criterion, logits, labels))
+    loss = _cross_entropy(logits, labels, true) if criterion is None else loss_of(criterion, logits, labels).item()
     matrix = confusion_matrix(true.long(), answered, classes).cpu()
     right = int(matrix.trace())
     return Evaluation(

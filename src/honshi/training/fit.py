@@ -42,6 +42,7 @@ from honshi.training.early_stopping import EarlyStopping
 from honshi.training.loops import choose_loop
 from honshi.training.progress import Progress, Stop
 from honshi.training.record import Record
+from honshi.training.rehearsal import rehearse, single_image_said
 from honshi.training.result import FitResult
 from honshi.training.state import Checkpoint
 from honshi.training.step import Step
@@ -143,6 +144,9 @@ def fit(
     shuffle = torch.Generator()
     train_batches = batches_of(train, batch_size, world, shuffle=shuffle, augment=augment, device=device)
     plain_batches = batches_of(train, batch_size, world, device=device)
+    draws = Draws(device, train, val)
+    with seeded(seed, device):
+        rehearse(model, train, batch_size, plain_batches, draws)
 
     steps = _steps(train_batches, epochs)
     if steps is not None:
@@ -155,7 +159,6 @@ def fit(
     train_epoch = choose_loop(model, criterion, optimizer, train_batches, step)
 
     record = Record(stopping=stopping, restore_best=restore_best)
-    draws = Draws(device, train, val)
     path = None if checkpoint is None else Path(checkpoint)
     if path is not None and world.first:
         make_folder(path.parent)
@@ -173,7 +176,8 @@ def fit(
                 modes.train()
                 started = time.perf_counter() - progress.seconds
                 try:
-                    train_loss, train_accuracy = train_epoch(epoch=epoch, on_step=on_step, progress=progress)
+                    with single_image_said():
+                        train_loss, train_accuracy = train_epoch(epoch=epoch, on_step=on_step, progress=progress)
                 except Stop:
                     progress.seconds = time.perf_counter() - started
                     state.save(progress)

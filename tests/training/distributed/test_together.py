@@ -32,7 +32,20 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return json.loads(path.read_text())
 
 
-@pytest.mark.parametrize("case", ["mlp", "cnn", "clipped and averaged", "batch norm measured anew"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        "mlp",
+        "cnn",
+        "clipped and averaged",
+        "batch norm measured anew",
+        "class weights",
+        "a class left out",
+        "smoothed",
+        "a function",
+        "unused layer",
+    ],
+)
 def test_two_processes_take_the_trajectory_of_one(results: Any, case: str) -> None:
     together, alone = results[case]["together"], results[case]["alone"]
 
@@ -63,6 +76,32 @@ def test_what_draws_for_itself_learns_all_the_same(results: Any, case: str) -> N
 def test_batch_norm_over_shares_is_that_over_the_whole_mini_batch(results: Any) -> None:
     for apart in results["normalised"].values():
         assert apart < 1e-4
+
+
+def test_a_model_that_leaves_layers_out_now_and_then_is_refused_in_words(results: Any) -> None:
+    assert all("other layers at one step than at another" in said for said in results["now and then"])
+
+
+def test_a_stop_in_one_process_reaches_all_at_the_same_step(results: Any) -> None:
+    stopped = results["stopped"]
+
+    assert stopped["steps"][0] == stopped["steps"][1] < 3 * 6
+    assert stopped["interrupted"] == [True, True]
+
+
+def test_several_processes_go_on_within_an_epoch_to_the_same_bytes(results: Any) -> None:
+    expected, found = results["stopped"]["rows"]
+
+    assert found == expected
+    assert len(set(results["stopped"]["fingerprints"])) == 1
+
+
+def test_a_stop_after_an_epoch_ends_all_of_them(results: Any) -> None:
+    assert results["ended by an epoch"] == [1, 1]
+
+
+def test_no_process_takes_the_step_of_a_loss_that_is_not_finite(results: Any) -> None:
+    assert results["spared"] == [True, True]
 
 
 def test_all_processes_name_the_same_step_at_which_the_loss_broke(results: Any) -> None:

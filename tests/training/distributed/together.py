@@ -10,21 +10,26 @@ import hashlib
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 import honshi
 from honshi.data import Images
 from honshi.data.augment import Augmentation
-from honshi.errors import NonFiniteLossError, RequestError
+from honshi.errors import ModelError, NonFiniteLossError, RequestError
+from honshi.evaluation.answers import Criterion
+from honshi.evaluation.history import Row
 from honshi.models import CNN, MLP, Ensemble
-from honshi.training import Averaging, FitResult
+from honshi.training import Averaging, FitResult, Stop
 from honshi.training.distributed import ALONE, World, joined, shared_layers
 
 
@@ -39,14 +44,100 @@ def images(count: int, seed: int) -> Images:
 
 # 5 mini-batches of 20 and one of a single image, of which the second of two processes gets nothing.
 TRAIN, VAL = images(101, 0), images(31, 1)
+# Not the class of a mini-batch of one image, whose loss would be a mean over nothing.
+IGNORED = 0
 # Before the processes have joined.
 AVAILABLE = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
 
 
-def trained(model: nn.Module, world: World, lr: float = 0.02, **options: Any) -> FitResult:
+def trained(
+    model: nn.Module, world: World, lr: float = 0.02, criterion: Criterion | None = None, **options: Any
+) -> FitResult:
     optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.5)
-    criterion = honshi.losses.CrossEntropy()
+    criterion = criterion or honshi.losses.CrossEntropy()
     return honshi.fit(model, criterion, optimizer, TRAIN, VAL, epochs=3, batch_size=20, world=world, **options)
+
+
+class Unused(nn.Module):
+    """A network with a layer that has no part in the answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used, self.unused = nn.Linear(64, 4), nn.Linear(64, 4)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        logits: Tensor = self.used(inputs.flatten(1))
+        return logits
+
+
+class Sometimes(Unused):
+    """One that uses it at every second step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps = 0
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.steps += self.training
+        logits = super().forward(inputs)
+        return logits if self.steps % 2 else logits + self.unused(inputs.flatten(1))
+
+
+def stopped(world: World) -> dict[str, Any]:
+    """A training that the first process stops within an epoch, and that goes on."""
+    folder = world.from_first(tempfile.mkdtemp() if world.first else "")
+    draws: dict[str, Any] = {"augment": Augmentation(shift=0.1, mixup=0.4)}
+
+    def model() -> MLP:
+        torch.manual_seed(0)
+        return MLP(64, (16,), 4, dropout=0.3)
+
+    whole, broken, resumed = model(), model(), model()
+    steps: list[int] = []
+
+    def on_step(step: int) -> None:
+        steps.append(step)
+        if world.first and len(steps) == 8:
+            raise Stop
+
+    expected = trained(whole, world, **draws)
+    first = trained(broken, world, on_step=on_step, checkpoint=f"{folder}/state.pt", **draws)
+    second = trained(resumed, world, checkpoint=f"{folder}/state.pt", **draws)
+    rows = [[{**asdict(row), "seconds": 0} for row in result.history] for result in (expected, second)]
+    return {
+        "steps": world.gathered(len(steps)),
+        "interrupted": world.gathered(first.interrupted),
+        "rows": rows,
+        "fingerprints": [*fingerprints(whole, world), *fingerprints(resumed, world)],
+    }
+
+
+def refused(world: World, model: nn.Module) -> list[str]:
+    """What each process says of a model that cannot be trained by several."""
+    said = ""
+    try:
+        trained(model, world)
+    except ModelError as error:
+        said = str(error)
+    return world.gathered(said)
+
+
+def ended_by_an_epoch(world: World) -> list[int]:
+    """How many epochs each process has trained when the first has enough after one."""
+
+    def enough(_row: Row) -> None:
+        raise Stop
+
+    result = trained(MLP(64, (8,), 4), world, on_epoch=enough if world.first else None)
+    return world.gathered(len(result.history))
+
+
+def spared(world: World) -> list[bool]:
+    """Whether the weights of each process are numbers after a loss that is none."""
+    model = MLP(64, (8,), 4)
+    with suppress(NonFiniteLossError):
+        trained(model, world, lr=1e25)
+    return world.gathered(all(bool(p.isfinite().all()) for p in model.parameters()))
 
 
 def compared(world: World, build: Callable[[], nn.Module], **options: Callable[[], Any]) -> dict[str, Any]:
@@ -166,6 +257,25 @@ def main() -> None:
             ),
             "ensemble": compared(world, lambda: Ensemble([CNN(1, (4,), 4) for _ in range(3)])),
             "bfloat16": compared(world, lambda: CNN(1, (4, 8), 4), precision=lambda: "bfloat16"),
+            "class weights": compared(
+                world, lambda: MLP(64, (16,), 4), criterion=lambda: nn.CrossEntropyLoss(torch.arange(1.0, 5.0))
+            ),
+            "a class left out": compared(
+                world, lambda: MLP(64, (16,), 4), criterion=lambda: nn.CrossEntropyLoss(ignore_index=IGNORED)
+            ),
+            "smoothed": compared(
+                world, lambda: MLP(64, (16,), 4), criterion=lambda: nn.CrossEntropyLoss(label_smoothing=0.1)
+            ),
+            "a function": compared(
+                world,
+                lambda: MLP(64, (16,), 4),
+                criterion=lambda: lambda logits, labels: cross_entropy(logits, labels).sqrt(),
+            ),
+            "unused layer": compared(world, Unused),
+            "now and then": refused(world, Sometimes()),
+            "stopped": stopped(world),
+            "ended by an epoch": ended_by_an_epoch(world),
+            "spared": spared(world),
             "normalised": normalised(world),
             "settled": settled(world) if sys.platform == "linux" else None,
             "diverged": diverged(world),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -102,6 +103,19 @@ def test_a_loss_that_is_not_finite_is_told_with_its_step_at_the_end_of_the_epoch
 
 
 @pytest.mark.parametrize("device", DEVICES)
+def test_after_a_loss_that_is_not_finite_the_model_is_as_before_the_epoch(images: honshi.Images, device: str) -> None:
+    model = mlp().to(device)
+    before = copy.deepcopy(model.state_dict())
+    optimizer = optimizers.build(SGDOptions(lr=1e30, momentum=0.9), model)
+
+    with pytest.raises(NonFiniteLossError):
+        captured(model, optimizer, images, device).train_epoch()
+
+    torch.testing.assert_close(model.state_dict(), before, rtol=0, atol=0)
+    assert all(not state["momentum_buffer"].any() for state in optimizer.state.values())
+
+
+@pytest.mark.parametrize("device", DEVICES)
 def test_averages_take_note_of_each_step(images: honshi.Images, device: str) -> None:
     model = mlp().to(device)
     averaging = Averaging(ema=0.9)
@@ -148,6 +162,62 @@ def test_a_state_from_before_the_warm_up_is_put_back(images: honshi.Images) -> N
 
     after = [state["momentum_buffer"] for state in optimizer.state.values()]
     assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
+
+
+class Baked(Replayed):
+    """A graph reads from memory on the device what it read there when it was captured; all else became a constant."""
+
+    def __init__(self, epochs: CapturedEpochs, inputs: Tensor, labels: Tensor, on_device: list[Tensor]) -> None:
+        super().__init__(epochs, inputs, labels)
+        self.rates = [
+            lr if any(lr is tensor for tensor in on_device) else float(lr)
+            for lr in (group["lr"] for group in epochs.optimizer.param_groups)
+        ]
+
+    def replay(self) -> None:
+        groups = self.epochs.optimizer.param_groups
+        current = [group["lr"] for group in groups]
+        for group, rate in zip(groups, self.rates, strict=True):
+            group["lr"] = rate
+        super().replay()
+        for group, lr in zip(groups, current, strict=True):
+            group["lr"] = lr
+
+
+def test_a_training_that_goes_on_follows_its_schedule(
+    images: honshi.Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(epochs: int, checkpoint: Path | None = None) -> MLP:
+        model = mlp()
+        optimizer = SGD(model.parameters(), lr=torch.tensor(0.1), momentum=0.9)
+        on_device = [group["lr"] for group in optimizer.param_groups]
+        schedule = optimizers.build_schedule(OneCycleOptions(), optimizer, 5, 4)
+
+        def loop(*parts: Any) -> Any:
+            captured = CapturedEpochs(*parts)
+            captured._capture = lambda x, y: (Baked(captured, x, y, on_device), x, y)  # type: ignore
+            return captured.train_epoch
+
+        monkeypatch.setattr(sys.modules["honshi.training.fit"], "choose_loop", loop)
+        honshi.fit(
+            model,
+            CrossEntropy(),
+            optimizer,
+            images,
+            images,
+            epochs,
+            schedule=schedule,
+            restore_best=False,
+            checkpoint=checkpoint,
+        )
+        return model
+
+    expected = train(4)
+    train(2, tmp_path / "state.pt")
+
+    resumed = train(4, tmp_path / "state.pt")
+
+    torch.testing.assert_close(resumed.state_dict(), expected.state_dict(), rtol=0, atol=0)
 
 
 @CUDA

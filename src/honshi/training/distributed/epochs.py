@@ -55,7 +55,7 @@ class SharedEpochs:
         self.batches = batches
         self.world = batches.world
         self.step = step
-        self.smallest_first = sorted(model.parameters(), key=Tensor.numel)
+        self.last_first = list(model.parameters())[::-1]
 
     def train_epoch(
         self,
@@ -81,9 +81,9 @@ class SharedEpochs:
                 progress.steps += 1
 
             self.optimizer.zero_grad()
-            # A loss that is not finite reaches all processes with the gradients, so that none takes this step.
+            # That a share's loss is not finite reaches all processes with the gradients, so that none takes this step.
             loss.backward(torch.full_like(loss, weight if math.isfinite(value) else math.nan))
-            if not self._gradients_are_finite():
+            if not (math.isfinite(value) and self._gradients_are_finite()):
                 raise diverged(epoch, number, float(self.optimizer.param_groups[0]["lr"]))
             self.step.update(self.optimizer, self.model.parameters())
 
@@ -127,8 +127,8 @@ class SharedEpochs:
         return loss, len(labels) * world.size / size
 
     def _gradients_are_finite(self) -> bool:
-        """Of one parameter, which tells of all: a loss that is not a number has no gradient that is one."""
-        gradient = next((p.grad for p in self.smallest_first if p.grad is not None), None)
+        """Of the parameter that is nearest to the answer, which such a loss reaches whatever else it does."""
+        gradient = next((p.grad for p in self.last_first if p.grad is not None), None)
         return gradient is None or bool(gradient.isfinite().all())
 
 
