@@ -19,6 +19,8 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from honshi.runs import Run
+
 QUICK = ("--subset", "2000", "--epochs", "2")
 FILES = {
     "recipe.toml",
@@ -163,6 +165,7 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(
     if how == signal.SIGINT:
         assert "Traceback" not in told
     assert not (tmp_path / "broken" / "model.json").exists()
+    assert Run(tmp_path / "broken").status.state == ("interrupted" if how == signal.SIGINT else "killed")
     state = torch.load(tmp_path / "broken" / "state.pt", weights_only=True)
     assert 1 <= len(state["rows"]) < 8
 
@@ -188,6 +191,71 @@ def test_interrupted_seeds_go_on_by_the_command_that_is_printed(honshi: Callable
     assert [one["seed"] for one in finished.json["seeds"]] == [0, 1]
     assert all((tmp_path / "two seeds" / f"seed-{seed}" / "model.json").exists() for seed in (0, 1))
     assert "are trained" in honshi("train", "--resume", "two seeds").err
+
+
+@pytest.mark.parametrize("moment", ["recipe.toml", "environment.json", "state.pt"])
+def test_a_killed_run_is_the_latest_and_goes_on_whenever_it_was(
+    honshi: Callable[..., Any], tmp_path: Path, moment: str
+) -> None:
+    process = start(tmp_path, "--subset", "1000", "--epochs", "3")
+    deadline = time.monotonic() + 60
+    while not (found := list((tmp_path / "runs").glob(f"*/{moment}"))):
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    process.kill()
+    process.communicate(timeout=60)
+    run = Run(found[0].parent)
+    left = run.path / ".state.pt.0a1b2c3d.part"
+    left.touch()
+    # What a kill between the two writings leaves: the state has an epoch that the history has not.
+    (run.path / "history.csv").unlink(missing_ok=True)
+
+    killed = run.status
+    resumed = honshi("train", "--resume", "latest")
+
+    assert resumed.code == 0, resumed.err
+    assert killed.state in ("killed", "interrupted")  # killed before it said anything, it is an interrupted one
+    assert [row.epoch for row in run.history] == [1, 2, 3]
+    assert run.status.state == "finished"
+    assert not left.exists()
+
+
+def test_a_file_called_stop_ends_a_training_after_its_step_and_another_may_not_join_it(
+    honshi: Callable[..., Any], tmp_path: Path
+) -> None:
+    process = start(tmp_path, "--epochs", "500", "--out", "run")
+    run = Run(tmp_path / "run")
+    wait_for_epoch(run.path)
+
+    second = honshi("train", "--resume", "run")
+    same = honshi("train", *QUICK, "--out", "run")
+    running = run.status
+    (run.path / "stop").touch()
+    _, told = process.communicate(timeout=60)
+
+    assert (second.code, same.code) == (1, 2)
+    for refused in (second, same):
+        assert f"by process {process.pid} on " in refused.err
+    assert process.returncode == 130
+    assert "Interrupted" in told
+    assert (running.state, run.status.state) == ("running", "interrupted")
+    assert run.state.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such limits")
+def test_where_there_is_no_room_the_training_ends_in_a_sentence(tmp_path: Path) -> None:
+    # A limit of the size of a file stands for a full disk: the state does not fit, all that is smaller does.
+    command = f"trap '' XFSZ; ulimit -f 512; exec {sys.executable} -m honshi train --subset 1000 --epochs 2 --out run"
+    environment = {**os.environ, "HONSHI_HOME": str(tmp_path / "home")}
+    finished = subprocess.run(
+        ["sh", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+    assert finished.returncode == 1
+    (told,) = finished.stderr.splitlines()
+    assert told.startswith("Error: run/state.pt: this cannot be written: it is larger than a file may be there.")
+    assert Run(tmp_path / "run").status.state == "failed"
+    assert not (tmp_path / "run" / "state.pt").exists()
 
 
 def test_what_resume_cannot_do_is_refused(honshi_there: Callable[..., Any]) -> None:
