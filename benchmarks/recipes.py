@@ -24,10 +24,10 @@ import torch
 import honshi
 from benchmarks import machine
 from honshi.experiment import Experiment, load_splits
+from honshi.experiment.seeds import Spread
 from honshi.files import write_json
 from honshi.recipe import Recipe
 from honshi.runs import Run
-from honshi.seeds import Spread
 
 
 def main() -> None:

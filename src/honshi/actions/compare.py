@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+
+from torch import Tensor
 
 from honshi.errors import RequestError
 from honshi.evaluation import comparison
@@ -11,6 +14,7 @@ from honshi.evaluation.comparison import Comparison
 from honshi.evaluation.evaluate import right_answers
 from honshi.evaluation.intervals import wilson
 from honshi.experiment import open_finished
+from honshi.files import not_written
 from honshi.messages import Message
 from honshi.runs import Run, looks
 
@@ -44,11 +48,18 @@ class Scored:
 
 @dataclass(frozen=True)
 class RunComparison:
-    """What a comparison of two runs found."""
+    """What a comparison of two runs found.
+
+    Attributes:
+        first, second: the two.
+        result: image by image.
+        notes: what could not be written beside it.
+    """
 
     first: Scored
     second: Scored
     result: Comparison
+    notes: list[Message]
 
     @property
     def sentences(self) -> list[Message]:
@@ -82,17 +93,18 @@ class RunComparison:
         }
 
 
-def compare(first: str, second: str) -> RunComparison:
+def compare(first: str, second: str, data: str | None = None) -> RunComparison:
     """Whether the second run is better than the first on the same validation images; each is looked at once.
 
     Args:
         first, second: names of runs.
+        data: where their data are now, as ``--data`` takes it; where they were, if left out.
 
     Raises:
         RunNotFoundError, RunError: as `honshi.actions.validate.validate`.
         RequestError: they were validated on different images.
     """
-    opened = [open_finished(name) for name in (first, second)]
+    opened = [open_finished(name, data) for name in (first, second)]
     runs, identities = [run for run, _, _ in opened], {splits.manifest.val_sha256 for _, _, splits in opened}
     if len(identities) > 1:
         raise RequestError(
@@ -101,9 +113,11 @@ def compare(first: str, second: str) -> RunComparison:
             first=runs[0].name,
             second=runs[1].name,
         )
-    answers = []
+    answers: list[Tensor] = []
+    noted: list[Message | None] = []
     for run, model, splits in opened:
         answers.append(right_answers(model, splits.val))
-        looks.note(splits.manifest.val_sha256, "compare", run.name)
+        noted.append(not_written(partial(looks.note, splits.manifest.val_sha256, "compare", run.name)))
     scored = [Scored(run, int(right.sum()), len(right)) for run, right in zip(runs, answers, strict=True)]
-    return RunComparison(scored[0], scored[1], comparison.compare(answers[0], answers[1]))
+    notes = [problem for problem in noted if problem is not None]
+    return RunComparison(scored[0], scored[1], comparison.compare(answers[0], answers[1]), notes)

@@ -9,6 +9,8 @@ from typing import Any
 from honshi.evaluation.diagnosis import Diagnosis
 from honshi.evaluation.remedies import Remedy, remedies_for
 from honshi.experiment import diagnose_run
+from honshi.files import not_written
+from honshi.messages import Message
 from honshi.runs import Run, find
 
 
@@ -21,12 +23,14 @@ class RunDiagnosis:
         diagnosis: the verdict and what it rests on.
         remedies: what to try, the largest gain to expect first.
         picture: the curves with the place that the verdict is about; None where there is no epoch to draw.
+        note: why the picture could not be written, if it could not.
     """
 
     run: Run
     diagnosis: Diagnosis
     remedies: list[Remedy]
     picture: Path | None
+    note: Message | None
 
     def command(self, remedy: Remedy) -> str:
         """What tries a remedy on this run's recipe."""
@@ -49,22 +53,29 @@ class RunDiagnosis:
         }
 
 
-def diagnose(name: str) -> RunDiagnosis:
+def diagnose(name: str, data: str | None = None) -> RunDiagnosis:
     """Read the curves of a run and mark in a picture what the verdict is about.
 
     Args:
         name: of the run, be it finished, interrupted or diverged.
+        data: where its data are now, as ``--data`` takes it; where they were, if left out.
 
     Raises:
         RunNotFoundError: no run answers to that name.
         RunError: not one epoch is finished, or the data have changed since.
     """
     run = find(name)
-    diagnosis = diagnose_run(run)
-    picture = None
+    diagnosis = diagnose_run(run, data)
+    picture, note = None, None
     if rows := run.history:
         from honshi.reports.curves import draw_diagnosis  # matplotlib takes a while to load
 
         picture = run.path / "diagnosis.png"
-        draw_diagnosis(rows, diagnosis, picture)
-    return RunDiagnosis(run, diagnosis, remedies_for(diagnosis.verdict, run.recipe, run.available), picture)
+        note = not_written(lambda: draw_diagnosis(rows, diagnosis, picture))
+    return RunDiagnosis(
+        run=run,
+        diagnosis=diagnosis,
+        remedies=remedies_for(diagnosis.verdict, run.recipe, run.available),
+        picture=picture if note is None else None,
+        note=note,
+    )

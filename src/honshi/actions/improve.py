@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from honshi.data import Splits
+from honshi.data.sources import lasting_name
 from honshi.errors import HonshiError, NonFiniteLossError, RequestError
 from honshi.evaluation.comparison import RecipeComparison, compare_recipes
 from honshi.evaluation.diagnosis import Diagnosis, Divergence, Verdict
@@ -229,6 +230,7 @@ def improve(
     run: Run,
     budget: float,
     *,
+    data: str | None = None,
     seeds: int = SEEDS,
     on_baseline: Callable[[Score], None] | None = None,
     on_trial: Callable[[Trial], None] | None = None,
@@ -240,6 +242,7 @@ def improve(
 
     Args:
         run: finished, interrupted or diverged; its recipe and its data are what matters.
+        data: where its data are now, as ``--data`` takes it; where they were, if left out.
         budget: seconds. No trial is begun, or gone on with, that would not be done by then.
         seeds: of each training, at least 3; the run's own is the first.
         on_baseline, on_trial: called with what has just been found.
@@ -250,8 +253,10 @@ def improve(
     """
     if seeds < 3:
         raise RequestError("From {seeds} seeds nobody can tell a gain from luck: give at least 3.", seeds=seeds)
-    cycle = _Cycle.begin(run, budget, seeds)
-    current, trained = run.recipe, _baseline(cycle, run.recipe)
+    cycle = _Cycle.begin(run, data, budget, seeds)
+    # Its recipes are trained again where the data are now.
+    current = run.recipe if data is None else run.recipe.changed({"data.source": lasting_name(data)})
+    trained = _baseline(cycle, current)
     baseline = score = _score(trained)
     if on_baseline is not None:
         on_baseline(baseline)
@@ -321,9 +326,9 @@ class _Cycle:
     looked: int = 0
 
     @classmethod
-    def begin(cls, run: Run, budget: float, seeds: int) -> _Cycle:
+    def begin(cls, run: Run, data: str | None, budget: float, seeds: int) -> _Cycle:
         started = time.monotonic()
-        splits = splits_of(run)
+        splits = splits_of(run, data)
         return cls(run, splits, nearest_neighbour(splits.train), run.available, seeds, started, budget)
 
     @property

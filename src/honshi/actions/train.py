@@ -13,11 +13,11 @@ from honshi.errors import NonFiniteLossError, RequestError, RunError
 from honshi.evaluation import Row
 from honshi.evaluation.diagnosis import split_verdict
 from honshi.experiment import Experiment, splits_of
+from honshi.experiment.seeds import Seeds
 from honshi.messages import Message
 from honshi.recipe import Recipe
 from honshi.runs import Run, find
 from honshi.runs.folder import RUNS
-from honshi.seeds import Seeds
 from honshi.training import FitResult
 from honshi.training.distributed import World, joined, launched, leave
 

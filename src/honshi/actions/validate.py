@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from honshi import losses
 from honshi.evaluation.calibration import Reliability, reliability
 from honshi.evaluation.evaluate import Evaluation, infer, score
 from honshi.experiment import open_finished
+from honshi.files import not_written
 from honshi.messages import Message
 from honshi.models.card import needed_card
 from honshi.reports.confusion import draw_confusion
@@ -31,6 +34,7 @@ class Validation:
         before, after: confidence against accuracy, without and with it.
         wear: how often this validation set was looked at.
         pictures: which were drawn.
+        notes: what could not be written beside the score.
     """
 
     run: Run
@@ -41,6 +45,7 @@ class Validation:
     after: Reliability
     wear: Wear
     pictures: list[Path]
+    notes: list[Message]
 
     @property
     def sentences(self) -> list[Message]:
@@ -77,27 +82,31 @@ class Validation:
         }
 
 
-def validate(name: str) -> Validation:
+def validate(name: str, data: str | None = None) -> Validation:
     """Score a run on its validation set, note the look, and draw what was found into the run's folder.
 
     Args:
         name: of the run.
+        data: where its data are now, as ``--data`` takes it; where they were, if left out.
 
     Raises:
         RunNotFoundError: no run answers to that name.
         RunError: it is not finished, or the data have changed since.
     """
-    run, model, splits = open_finished(name)
+    run, model, splits = open_finished(name, data)
     criterion = losses.build(run.recipe.loss, splits.train.class_counts())
     logits, labels = infer(model, splits.val)
     found = score(logits, labels, splits.val.classes, criterion)
-    looks.note(splits.manifest.val_sha256, "validate", run.name)
-    temperature = needed_card(model).temperature
+    identity, temperature = splits.manifest.val_sha256, needed_card(model).temperature
     before, after = reliability(logits, labels), reliability(logits, labels, temperature)
-    pictures = [run.path / name for name in ("confusion.png", "mistakes.png", "reliability.png")]
-    draw_confusion(found.confusion, splits.val.classes, pictures[0])
-    draw_mistakes(splits.val, (logits / temperature).softmax(1), pictures[1])
-    draw_reliability(before, after, temperature, pictures[2])
+    drawn: dict[Path, Callable[[Path], object]] = {
+        run.path / "confusion.png": partial(draw_confusion, found.confusion, splits.val.classes),
+        run.path / "mistakes.png": partial(draw_mistakes, splits.val, (logits / temperature).softmax(1)),
+        run.path / "reliability.png": partial(draw_reliability, before, after, temperature),
+    }
+    # A score is not lost because there is no room for what belongs beside it.
+    kept_from = {path: not_written(partial(draw, path)) for path, draw in drawn.items()}
+    looked = not_written(lambda: looks.note(identity, "validate", run.name))
     return Validation(
         run=run,
         data=splits.manifest.source,
@@ -105,6 +114,7 @@ def validate(name: str) -> Validation:
         temperature=temperature,
         before=before,
         after=after,
-        wear=looks.describe(splits.manifest.val_sha256, found.n, found.accuracy),
-        pictures=pictures,
+        wear=looks.describe(identity, found.n, found.accuracy),
+        pictures=[path for path, problem in kept_from.items() if problem is None],
+        notes=[problem for problem in (looked, *kept_from.values()) if problem is not None],
     )

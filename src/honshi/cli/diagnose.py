@@ -5,12 +5,14 @@ from __future__ import annotations
 import click
 
 from honshi.cli.console import console, json_option, print_json
+from honshi.cli.options import data_option
 
 
 @click.command()
 @click.argument("run", default="latest")
+@data_option
 @json_option
-def diagnose(run: str, as_json: bool) -> None:
+def diagnose(run: str, data: str | None, as_json: bool) -> None:
     """What a run's curves say: a verdict, what it rests on, and what to try next.
 
     The verdict is one of good fit, underfitting, overfitting (since which epoch), diverged, stuck, plateaued,
@@ -23,7 +25,7 @@ def diagnose(run: str, as_json: bool) -> None:
     """
     from honshi.actions.diagnose import diagnose as action
 
-    found = action(run)
+    found = action(run, data)
     diagnosis, path = found.diagnosis, found.run.path
     screen = console(as_json)
     screen.print(f"Diagnosis of {path}", soft_wrap=True)
@@ -33,6 +35,8 @@ def diagnose(run: str, as_json: bool) -> None:
         screen.print(f"  {sentence}", soft_wrap=True)
     if found.picture is not None:
         screen.print(f"  Picture: {found.picture}", soft_wrap=True)
+    if found.note is not None:
+        screen.print(f"  Note: {found.note}", soft_wrap=True)
     screen.print("\nWhat to try, the largest gain to expect first; one at a time")
     for remedy in found.remedies:
         screen.print(f"  {remedy.name}: {remedy.why}\n    {found.command(remedy)}", soft_wrap=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from honshi.cli.console import console, json_option, print_json, print_next
+from honshi.cli.options import data_option
 
 if TYPE_CHECKING:
     from honshi.actions.improve import Score, Trial
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
     metavar="N",
     help="Of each training, from the run's.",
 )
+@data_option
 @json_option
-def improve(run: str, budget: float, seeds: int, as_json: bool) -> None:
+def improve(run: str, budget: float, seeds: int, data: str | None, as_json: bool) -> None:
     """Try the remedies one at a time, and keep those that help by more than chance.
 
     The cycle of training, validating and adjusting, done for you: the run's recipe and each remedy are
@@ -59,6 +61,7 @@ def improve(run: str, budget: float, seeds: int, as_json: bool) -> None:
     result = action.improve(
         found,
         60 * budget,
+        data=data,
         seeds=seeds,
         on_baseline=on_baseline,
         on_trial=lambda trial: screen.print(_row(trial), soft_wrap=True),

@@ -27,6 +27,10 @@ _OPTIONS: tuple[tuple[str, str, Any, str], ...] = (
 )
 
 
+# Of commands that take a run.
+data_option = click.option("--data", metavar="NAME_OR_PATH", help="Where the run's data are now, if they were moved.")
+
+
 def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options to a command; `read_recipe` takes them from its keyword arguments."""
     command = click.option(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from honshi.cli.console import console, json_option, print_json
+from honshi.cli.options import data_option
 from honshi.cli.validate import print_classes
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--predict", "expected", type=float, metavar="ACCURACY", help="Record what you expect first: 0.975.")
 @click.option("--again", is_flag=True, help="Open a test set that another model has sat; needs --reason.")
 @click.option("--reason", metavar="TEXT", help="Why it is opened again; it goes into the ledger.")
-@click.option("--data", metavar="NAME_OR_PATH", help="Where the run's data are now, if they were moved.")
+@data_option
 @json_option
 def test(
     run: str, yes: bool, expected: float | None, again: bool, reason: str | None, data: str | None, as_json: bool
@@ -37,57 +38,24 @@ def test(
       honshi test best --predict 0.975
       honshi test latest --again --reason "the first run had a wrong label file"
     """
-    from honshi import exam
+    from honshi.actions.test import prepare
     from honshi.errors import RequestError
-    from honshi.evaluation.intervals import wilson
-    from honshi.experiment import open_finished
-    from honshi.files import sha256
-    from honshi.runs import looks
 
-    if again != (reason is not None and bool(reason.strip())):
-        raise RequestError('To open a test set again takes both --again and --reason "why".')
     if expected is not None and not 0 <= expected <= 1:
         raise RequestError("--predict {expected:g}: an accuracy lies between 0 and 1, as 0.975.", expected=expected)
-    found, model, splits = open_finished(run, data)
-    kept, manifest = found.kept, splits.manifest
+    candidate = prepare(run, data=data, again=again, reason=reason)
     screen = console(as_json)
-    wear = looks.describe(manifest.val_sha256, manifest.val_size, kept.val_accuracy)
-    lower, upper = wilson(round(kept.val_accuracy * manifest.val_size), manifest.val_size)
-
-    # Read once, to know which exam it is; asked about it is the model only below.
-    sitting = exam.prepare(model, splits.test)
-    result = sitting.recorded(again=reason)
+    for sentence in candidate.sentences:
+        screen.print(str(sentence), soft_wrap=True)
+    result = candidate.result
     if result is None:
-        screen.print(
-            f"Validation accuracy of {found.name}: {kept.val_accuracy:.2%} (95 % interval {lower:.2%} to {upper:.2%}, "
-            f"n = {manifest.val_size:,}). {wear.sentence}\n"
-            f"This opens the sealed test set of {splits.test.name} and writes it down. It is the real exam: afterwards "
-            "nothing more should be changed because of its score.",
-            soft_wrap=True,
-        )
         if not yes:
-            if not sys.stdin.isatty():
+            if sys.stdin is None or not sys.stdin.isatty():
                 raise RequestError("Nobody is there to ask. To open the test set without being asked, give --yes.")
             if not click.confirm("Open it?", err=as_json):
                 screen.print("It stays sealed.")
                 raise click.exceptions.Exit(1)
-        result = sitting.sit(
-            expected=expected,
-            again=reason,
-            train=splits.train,
-            pictures=found.path,
-            tell=lambda message: screen.print(str(message), soft_wrap=True),
-            record={
-                "run": str(found.path.resolve()),
-                "recipe_sha256": sha256(found.recipe.to_toml().encode()),
-                "validation": {"n": manifest.val_size, "accuracy": kept.val_accuracy, "interval": [lower, upper]},
-                "looks": wear.looks,
-                "trials": looks.count(manifest.val_sha256, "trial"),
-                "optimism": wear.optimism,
-            },
-        )
-    else:
-        screen.print("This model has sat this exam: this is the recorded result, and no new opening.")
+        result = candidate.sit(expected=expected, tell=lambda message: screen.print(str(message), soft_wrap=True))
     _print_result(screen, result)
     if as_json:
         print_json(result.to_dict())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from honshi.cli.console import console, json_option, print_json
+from honshi.cli.options import data_option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("run", default="latest")
+@data_option
 @json_option
-def validate(run: str, as_json: bool) -> None:
+def validate(run: str, data: str | None, as_json: bool) -> None:
     """The mock exam again: score a run on its validation set, as often as you like.
 
     It also draws, into the run's folder, which classes are taken for which (confusion.png), the
@@ -31,13 +33,16 @@ def validate(run: str, as_json: bool) -> None:
     """
     from honshi.actions.validate import validate as action
 
-    found = action(run)
+    found = action(run, data)
     screen = console(as_json)
     for sentence in found.sentences:
         screen.print(str(sentence), soft_wrap=True)
     print_classes(screen, found.score.per_class)
-    names = ", ".join(picture.name for picture in found.pictures[1:])
-    screen.print(f"Pictures: {found.pictures[0]}, {names}", soft_wrap=True)
+    if found.pictures:
+        names = ", ".join(picture.name for picture in found.pictures[1:])
+        screen.print(f"Pictures: {found.pictures[0]}, {names}", soft_wrap=True)
+    for note in found.notes:
+        screen.print(f"Note: {note}", soft_wrap=True)
     if as_json:
         print_json(found.to_dict())
 

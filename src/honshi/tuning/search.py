@@ -42,12 +42,12 @@ from honshi.evaluation.comparison import compare
 from honshi.evaluation.evaluate import right_answers
 from honshi.evaluation.optimism import best_of
 from honshi.experiment import load_splits
+from honshi.experiment.seeds import Seeds
 from honshi.files import write_json, write_whole
 from honshi.recipe import Recipe
 from honshi.runs import Run, looks
 from honshi.runs.folder import new_folder
 from honshi.runtime import pick_device
-from honshi.seeds import Seeds
 from honshi.training.distributed import launched
 from honshi.tuning.space import differences, parameters_of, suggest, with_space
 from honshi.tuning.study import (

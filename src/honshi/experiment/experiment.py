@@ -21,145 +21,26 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from honshi import losses, models, optimizers
-from honshi.data import Splits, augment, load
+from honshi.data import Splits, augment
 from honshi.data.copies import Leak
 from honshi.data.leak_policy import leaks_into_validation
 from honshi.data.sources import lasting_name
-from honshi.data.split import load_again
-from honshi.errors import DataError, DataNotFoundError, IdxError, NonFiniteLossError, RecipeError, RunError
+from honshi.errors import NonFiniteLossError, RecipeError, RunError
 from honshi.evaluation.calibration import fit_temperature
-from honshi.evaluation.diagnosis import Diagnosis, Divergence, diagnose
-from honshi.evaluation.evaluate import infer, loss_and_accuracy
-from honshi.evaluation.evidence import Measured
+from honshi.evaluation.diagnosis import Divergence
+from honshi.evaluation.evaluate import infer
 from honshi.evaluation.history import Row, best_row
-from honshi.evaluation.reference import nearest_neighbour
+from honshi.experiment.loading import load_splits
 from honshi.files import write_json
 from honshi.models.card import attach, needed_card
 from honshi.recipe import Recipe
-from honshi.runs import Run, find, looks
+from honshi.runs import Run, looks
 from honshi.runs.environment import describe
 from honshi.runs.session import Session
 from honshi.runtime import pick_device, seeded
 from honshi.training import Averaging, EarlyStopping, FitResult, Stop, fit
 from honshi.training.distributed import ALONE, World
 from honshi.training.state import rows_in
-
-
-def load_splits(recipe: Recipe) -> Splits:
-    """The data that a recipe asks for, read and split."""
-    data = recipe.data
-    splits = load(
-        data.source,
-        val=data.val,
-        seed=data.seed,
-        normalize=data.normalize,
-        subset=data.subset,
-        drop_leaks=data.drop_leaks,
-    )
-    looks.adopt(splits.val)
-    return splits
-
-
-def open_finished(name: str, data: str | None = None) -> tuple[Run, nn.Module, Splits]:
-    """A finished run with its model and the data that it was trained on.
-
-    Args:
-        name: of the run.
-        data: where the data are now, as ``--data`` takes it; where they were, if left out.
-
-    Raises:
-        RunNotFoundError: no run answers to that name.
-        RunError: it is not finished, or the data have changed since.
-    """
-    run = find(name)
-    return run, run.model(), splits_of(run, data)
-
-
-def splits_of(run: Run, data: str | None = None) -> Splits:
-    """The data that a run was trained on: the same images in the same parts, wherever they lie now.
-
-    Args:
-        run: which has begun.
-        data: where its data are now, as ``--data`` takes it; where they were, if left out.
-
-    Raises:
-        DataNotFoundError: they are not there.
-        RunError: they have changed since; the message says how many images are new or missing.
-    """
-    options, manifest = run.recipe.data, run.manifest
-    # The first version kept a path that held from one working directory, and one from everywhere beside it.
-    name = data or (manifest.source if manifest.by_order else options.source)
-    try:
-        splits = load_again(
-            name, manifest, normalize=options.normalize, subset=options.subset, drop_leaks=options.drop_leaks
-        )
-    except DataNotFoundError as error:
-        raise DataNotFoundError(
-            "{problem} If the data of {run} were moved, say where they are: --data NEWPLACE.",
-            problem=error.message,
-            run=run.path,
-        ) from error
-    except IdxError:
-        raise
-    except DataError as error:
-        raise RunError(
-            "{run}: the data are not those that this run was trained and validated on. {problem}",
-            run=run.path,
-            problem=error.message,
-        ) from error
-    looks.adopt(splits.val)
-    return splits
-
-
-def diagnose_run(run: Run) -> Diagnosis:
-    """What a run's curves say, be it finished, interrupted or diverged.
-
-    Of a finished run the training images are scored again in eval mode. The validation images are not looked
-    at: their scores are in the history.
-
-    Raises:
-        RunError: not one epoch is finished, or the data have changed since.
-    """
-    rows, divergence = run.history, run.divergence
-    if not rows and divergence is None:
-        raise RunError(f"{run.path}: no epoch of this run is finished, so there is nothing to diagnose yet.")
-    splits = splits_of(run)
-    return diagnose_training(run.recipe, splits, rows, run.model() if run.finished else None, divergence)
-
-
-def diagnose_training(
-    recipe: Recipe,
-    splits: Splits,
-    rows: list[Row],
-    model: nn.Module | None,
-    divergence: Divergence | None = None,
-    neighbour: float | None = None,
-) -> Diagnosis:
-    """What the curves of a training say.
-
-    Args:
-        rows: its history.
-        model: the one that it kept, if it did.
-        divergence: where it stopped because a loss became infinite or NaN.
-        neighbour: `nearest_neighbour` of the training images, where it is known already.
-    """
-    counts = splits.train.class_counts()
-    measured = None
-    if model is not None:
-        criterion = losses.build(recipe.loss, counts).to(next(model.parameters()).device)
-        measured = Measured(len(splits.train), *loss_and_accuracy(model, splits.train, criterion))
-    if neighbour is None and len(splits.train) > 1:
-        neighbour = nearest_neighbour(splits.train)
-    return diagnose(
-        rows,
-        val_size=len(splits.val),
-        guessing_loss=losses.guessing_loss(recipe.loss, counts),
-        train=measured,
-        restore_best=recipe.training.restore_best,
-        loss_floor=losses.floor(recipe.loss, counts),
-        nearest_neighbour=neighbour,
-        divergence=divergence,
-    )
 
 
 @dataclass(frozen=True)

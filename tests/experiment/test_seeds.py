@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from honshi.errors import RunError, RunNotFoundError
+from honshi.experiment.seeds import Seeds, Spread
 from honshi.recipe import Recipe
 from honshi.runs import Run
-from honshi.seeds import Seeds, Spread
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from typing import Any, Self
 
 from honshi.errors import RecipeError, RunError
 from honshi.evaluation.history import best_row
-from honshi.experiment import Experiment, load_splits
+from honshi.experiment.experiment import Experiment
+from honshi.experiment.loading import load_splits
 from honshi.files import write_json
 from honshi.models import parameter_count
 from honshi.recipe import Recipe

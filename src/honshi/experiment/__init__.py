@@ -1,0 +1,16 @@
+"""A recipe carried out: data read, parts built and trained into a run, once or from several seeds, and diagnosed."""
+
+from honshi.experiment.diagnosing import diagnose_run, diagnose_training
+from honshi.experiment.experiment import Experiment
+from honshi.experiment.loading import load_splits, open_finished, splits_of
+from honshi.experiment.seeds import Seeds
+
+__all__ = [
+    "Experiment",
+    "Seeds",
+    "diagnose_run",
+    "diagnose_training",
+    "load_splits",
+    "open_finished",
+    "splits_of",
+]

@@ -1,0 +1,77 @@
+"""The data that a recipe asks for, and those that a run was trained on, wherever they lie now."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from honshi.data import Splits, load
+from honshi.data.split import load_again
+from honshi.errors import DataError, DataNotFoundError, IdxError, RunError
+from honshi.recipe import Recipe
+from honshi.runs import Run, find, looks
+
+
+def load_splits(recipe: Recipe) -> Splits:
+    """The data that a recipe asks for, read and split."""
+    data = recipe.data
+    splits = load(
+        data.source,
+        val=data.val,
+        seed=data.seed,
+        normalize=data.normalize,
+        subset=data.subset,
+        drop_leaks=data.drop_leaks,
+    )
+    looks.adopt(splits.val)
+    return splits
+
+
+def open_finished(name: str, data: str | None = None) -> tuple[Run, nn.Module, Splits]:
+    """A finished run with its model and the data that it was trained on.
+
+    Args:
+        name: of the run.
+        data: where the data are now, as ``--data`` takes it; where they were, if left out.
+
+    Raises:
+        RunNotFoundError: no run answers to that name.
+        RunError: it is not finished, or the data have changed since.
+    """
+    run = find(name)
+    return run, run.model(), splits_of(run, data)
+
+
+def splits_of(run: Run, data: str | None = None) -> Splits:
+    """The data that a run was trained on: the same images in the same parts, wherever they lie now.
+
+    Args:
+        run: which has begun.
+        data: where its data are now, as ``--data`` takes it; where they were, if left out.
+
+    Raises:
+        DataNotFoundError: they are not there.
+        RunError: they have changed since; the message says how many images are new or missing.
+    """
+    options, manifest = run.recipe.data, run.manifest
+    # The first version kept a path that held from one working directory, and one from everywhere beside it.
+    name = data or (manifest.source if manifest.by_order else options.source)
+    try:
+        splits = load_again(
+            name, manifest, normalize=options.normalize, subset=options.subset, drop_leaks=options.drop_leaks
+        )
+    except DataNotFoundError as error:
+        raise DataNotFoundError(
+            "{problem} If the data of {run} were moved, say where they are: --data NEWPLACE.",
+            problem=error.message,
+            run=run.path,
+        ) from error
+    except IdxError:
+        raise
+    except DataError as error:
+        raise RunError(
+            "{run}: the data are not those that this run was trained and validated on. {problem}",
+            run=run.path,
+            problem=error.message,
+        ) from error
+    looks.adopt(splits.val)
+    return splits
