@@ -87,13 +87,17 @@ def to_onnx(model: nn.Module, path: Path) -> Exported:
             Runtime gives other answers.
     """
     if path.is_dir():
-        raise RequestError(f"{path}: this is a folder. Give the name of a file: {path / 'model.onnx'}.")
+        raise RequestError(
+            "{path}: this is a folder. Give the name of a file: {example}.", path=path, example=path / "model.onnx"
+        )
     try:
         import onnx  # noqa: F401
         import onnxruntime
         import onnxscript  # noqa: F401
     except ImportError as error:
-        raise RequestError(f"To export ONNX, {error.name} is needed: pip install 'honshi[onnx]'.") from error
+        raise RequestError(
+            "To export ONNX, {module} is needed: pip install 'honshi[onnx]'.", module=error.name
+        ) from error
 
     card = needed_card(model)
     whole = _Whole(copy.deepcopy(unwrapped(model)).cpu(), card.contract.normalization, card.temperature).eval()
@@ -112,7 +116,7 @@ def to_onnx(model: nn.Module, path: Path) -> Exported:
             )
         except torch.onnx.OnnxExporterError as error:
             reason = str(error).strip().splitlines()[0]
-            raise ModelError(f"This model cannot be said in ONNX: {reason}") from error
+            raise ModelError("This model cannot be said in ONNX: {reason}", reason=reason) from error
     assert program is not None
     proto = program.model_proto
     proto.doc_string = "uint8 pixels (n, c, h, w) to logits and calibrated probabilities (n, k)"
@@ -130,13 +134,15 @@ def to_onnx(model: nn.Module, path: Path) -> Exported:
         difference = float((torch.from_numpy(logits) - whole(pixels)[0]).abs().max())
     if not difference <= TOLERANCE:
         raise ModelError(
-            f"ONNX Runtime's logits are up to {difference:.2g} from this model's, so {path} was not written. "
-            "Does the model decide by itself what to compute?"
+            "ONNX Runtime's logits are up to {difference:.2g} from this model's, so {path} was not written. "
+            "Does the model decide by itself what to compute?",
+            difference=difference,
+            path=path,
         )
     try:
         write_whole(path, content)
     except OSError as error:
-        raise RequestError(f"{path}: the file cannot be written: {error.strerror}.") from error
+        raise RequestError("{path}: the file cannot be written: {reason}.", path=path, reason=error.strerror) from error
     (opset,) = [entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")]
     return Exported(path, len(content), opset, card.contract.shape, card.classes, difference)
 

@@ -18,7 +18,7 @@ import honshi
 from honshi.errors import ModelError, NonFiniteLossError, SealedError
 from honshi.evaluation.evaluate import infer
 from honshi.models import MLP
-from honshi.models.card import Card, card_of
+from honshi.models.card import Card, attach, card_of
 from honshi.recipe import Recipe
 from honshi.runtime import seeded
 from honshi.training import EarlyStopping
@@ -253,6 +253,20 @@ def test_the_model_knows_afterwards_how_it_wants_its_images(train: honshi.Images
     honshi.fit(model, criterion, sgd(model), train, val, epochs=1)
 
     assert card_of(model) == Card(train.contract, train.classes)
+
+
+def test_a_model_trained_anew_knows_nothing_of_what_it_was_trained_on_before(
+    train: honshi.Images, val: honshi.Images
+) -> None:
+    model = build()
+    attach(model, Card(replace(train.contract, background=1.0), ("x",), temperature=3.0))
+
+    honshi.fit(model, criterion, sgd(model), train, val, epochs=1)
+    on_images = card_of(model)
+    honshi.fit(model, criterion, sgd(model), TensorDataset(train.normalization(train.pixels), train.labels), val, 1)
+
+    assert on_images == Card(train.contract, train.classes, temperature=1.0)
+    assert card_of(model) is None
 
 
 def test_the_curves_can_be_drawn(train: honshi.Images, val: honshi.Images, tmp_path: Path) -> None:
