@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any, TypeAlias
 
 from honshi.actions.plan import Plan
@@ -128,7 +129,7 @@ class Training:
     @property
     def next(self) -> list[tuple[str, Message]]:
         """Commands that go on from here, and what for."""
-        name = self.run.name if self.run.path.parent == RUNS else str(self.run.path)
+        name = quote(self.run.name if self.run.path.parent == RUNS else str(self.run.path))
         return [
             (f"honshi diagnose {name}", Message("what the curves say, and what to try")),
             (f"honshi validate {name}", Message("the mock exam: the score of each class")),

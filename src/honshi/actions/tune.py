@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any, TypeAlias
 
 from optuna.trial import FixedTrial
@@ -122,10 +123,11 @@ class Tuning:
     def next(self) -> list[tuple[str, Message]]:
         """Commands that go on from here, and what for."""
         folder, run = self.content["run"], self.content["tuned"]["runs"][0]
+        more = sum(self.content["trials"][state] for state in ("complete", "pruned")) + DEFAULT_TRIALS
         return [
-            (f"honshi train {folder}/best.toml", Message("train with what was found")),
-            (f"honshi validate {run}", Message("the mock exam: the score of each class")),
-            (f"honshi tune --out {folder} --trials N", Message("search on")),
+            (f"honshi train {quote(f'{folder}/best.toml')}", Message("train with what was found")),
+            (f"honshi validate {quote(run)}", Message("the mock exam: the score of each class")),
+            (f"honshi tune --out {quote(folder)} --trials {more}", Message("search on")),
         ]
 
     def to_dict(self) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 import click
 
 from honshi.cli.console import console, json_option, print_json
@@ -40,8 +42,8 @@ def diagnose(run: str, data: str | None, as_json: bool) -> None:
     screen.print("\nWhat to try, the largest gain to expect first; one at a time")
     for remedy in found.remedies:
         screen.print(f"  {remedy.name}: {remedy.why}\n    {found.command(remedy)}", soft_wrap=True)
-    screen.print(f"Or all of them, with their noise: honshi improve {path}", soft_wrap=True)
+    screen.print(f"Or all of them, with their noise: honshi improve {quote(str(path))}", soft_wrap=True)
     if found.run.finished:
-        screen.print(f"Then: honshi compare {path} latest   (better, or only luckier?)", soft_wrap=True)
+        screen.print(f"Then: honshi compare {quote(str(path))} latest   (better, or only luckier?)", soft_wrap=True)
     if as_json:
         print_json(found.to_dict())

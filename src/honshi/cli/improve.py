@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
@@ -71,7 +72,8 @@ def improve(run: str, budget: float, seeds: int, data: str | None, as_json: bool
     for sentence in result.sentences:
         screen.print(str(sentence), soft_wrap=True)
     if result.kept:
-        print_next(screen, [f"honshi train {result.run}/improved.toml", f"honshi compare {result.run} latest"])
+        improved = quote(f"{result.run}/improved.toml")
+        print_next(screen, [f"honshi train {improved}", f"honshi compare {quote(result.run)} latest"])
     if as_json:
         print_json(result.to_dict())
     if result.ended == "interrupted":

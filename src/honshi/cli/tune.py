@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Self
 
 import click
@@ -72,7 +73,7 @@ def tune(
         assert out is not None
         chosen = recipe_in(out)
     screen = console(as_json)
-    with _Report(screen, with_storage=storage is not None) as report:
+    with _Report(screen, storage) as report:
         found = action.tune(
             chosen,
             trials=trials,
@@ -95,11 +96,11 @@ def tune(
 class _Report:
     """The plan, then a line for each finished trial above a bar with the best so far and the time left."""
 
-    def __init__(self, screen: Console, with_storage: bool) -> None:
+    def __init__(self, screen: Console, storage: str | None) -> None:
         from rich.progress import BarColumn, Progress, TextColumn
 
         self.screen = screen
-        self.with_storage = with_storage
+        self.storage = storage
         self.folder: Path | None = None
         self.trials = 0
         self.seeds = 0
@@ -119,10 +120,12 @@ class _Report:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.bar.stop()
         if kind is KeyboardInterrupt and self.folder is not None:
-            storage = " --storage URL" if self.with_storage else ""
+            from honshi.tuning.study import shown
+
+            storage = f" --storage {quote(shown(self.storage))}" if self.storage else ""
             self.screen.print(
                 f"\nStopped. All finished trials are kept ({self.folder / 'trials.csv'}). "
-                f"Go on with: honshi tune{storage} --out {self.folder}",
+                f"Go on with: honshi tune{storage} --out {quote(str(self.folder))}",
                 soft_wrap=True,
             )
 

@@ -27,6 +27,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from shlex import quote
 from typing import Any, Self
 
 import filelock
@@ -44,6 +45,7 @@ from honshi.evaluation.optimism import best_of
 from honshi.experiment import load_splits
 from honshi.experiment.seeds import Seeds
 from honshi.files import write_json, write_whole
+from honshi.messages import Message
 from honshi.recipe import Recipe
 from honshi.runs import Run, looks
 from honshi.runs.folder import new_folder
@@ -141,8 +143,9 @@ class Search:
             if read_recipe(out) != recipe:
                 raise RequestError(
                     "{out}: the search in this folder is another one. Go on with it without a recipe and options: "
-                    "honshi tune --out {out}. Or choose another folder.",
+                    "honshi tune --out {quoted}. Or choose another folder.",
                     out=out,
+                    quoted=quote(str(out)),
                 )
             if url is not None and (out / STUDY).exists():
                 raise RequestError(
@@ -220,7 +223,8 @@ class Search:
             cause = error if isinstance(error, SQLAlchemyError) else error.__cause__
             said = first_line(cause) if isinstance(cause, SQLAlchemyError) else str(error)
             raise HonshiError(
-                f"The study cannot be reached any more: {said} What is finished is in it; the same command goes on."
+                "The study cannot be reached any more: {problem} What is finished is in it; the same command goes on.",
+                problem=said,
             ) from error
 
     @contextmanager
@@ -343,10 +347,13 @@ class Search:
         trials = trials_of(study)
         best = best_of_trials(trials)
         if best is None or best.accuracy is None:
-            problem = next((f" The last one failed: {t.problem}" for t in reversed(trials) if t.problem), "")
+            failed = next((trial.problem for trial in reversed(trials) if trial.problem), None)
             raise HonshiError(
-                f"{self.folder}: no trial was completed, so there is no best one.{problem} What there is has been "
-                f"kept: honshi tune --out {self.folder} goes on."
+                "{folder}: no trial was completed, so there is no best one.{problem} What there is has been kept: "
+                "honshi tune --out {quoted} goes on.",
+                folder=self.folder,
+                problem=Message(" The last one failed: {problem}", problem=failed) if failed else Message(""),
+                quoted=quote(str(self.folder)),
             )
         base = self.recipe.changed({"tune": None})
         tuned = suggest(FixedTrial(best.parameters), self.recipe)
