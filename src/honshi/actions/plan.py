@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -40,8 +41,10 @@ class Plan:
     lines: list[Line]
 
     @classmethod
-    def of(cls, experiment: Experiment) -> Plan:
-        lines = [*_data(experiment), *_model(experiment), *_training(experiment)]
+    def of(cls, experiment: Experiment, warnings: Sequence[Message] = ()) -> Plan:
+        """The plan of a training, and what its data give to think about before it begins."""
+        noted = [Line(Message("note"), [warning]) for warning in warnings]
+        lines = [*_data(experiment), *noted, *_model(experiment), *_training(experiment)]
         return cls(Message("recipe {name}", name=experiment.recipe.name), lines)
 
 

@@ -13,7 +13,7 @@ from honshi.actions.plan import Plan
 from honshi.errors import NonFiniteLossError, RequestError, RunError
 from honshi.evaluation import Row
 from honshi.evaluation.diagnosis import split_verdict
-from honshi.experiment import Experiment, splits_of
+from honshi.experiment import Experiment, look_before_training, splits_of
 from honshi.experiment.seeds import Seeds
 from honshi.messages import Message
 from honshi.recipe import Recipe
@@ -167,14 +167,14 @@ def train(
     started = time.perf_counter()
     with joined() as world:
         with world.agreed():
-            experiment, opened = _open(recipe, out, resume, world)
+            experiment, warnings, opened = _open(recipe, out, resume, world)
         run = world.from_first(opened)
         assert run is not None  # the first process has opened one
         epochs, steps = experiment.recipe.training.epochs, experiment.steps_per_epoch
         try:
             result = experiment.train(
                 run,
-                on_begin=lambda done: tell(Began(run, Plan.of(experiment), epochs, steps, done)),
+                on_begin=lambda done: tell(Began(run, Plan.of(experiment, warnings), epochs, steps, done)),
                 on_epoch=lambda row: tell(EpochEnded(row)),
                 on_step=(lambda step: tell(Stepped(step))) if on_step and world.first else None,
             )
@@ -185,24 +185,32 @@ def train(
     return Training(run, experiment, result, time.perf_counter() - started) if world.first else None
 
 
-def _open(recipe: Recipe, out: Path | None, resume: str | None, world: World) -> tuple[Experiment, Run | None]:
-    """What is trained, and the folder that it goes to; of several processes the first alone opens that."""
-    if resume is not None:
-        run = find(resume)
-        if run.finished:
-            raise RunError("{run}: this run is finished. To train longer, begin one with more --epochs.", run=run.path)
+def _open(
+    recipe: Recipe, out: Path | None, resume: str | None, world: World
+) -> tuple[Experiment, list[Message], Run | None]:
+    """What is trained, what its data give to think about, and the folder that it goes to; of several processes the
+    first alone opens that."""
+    interrupted = None if resume is None else find(resume)
+    if interrupted is not None and interrupted.finished:
+        raise RunError(
+            "{run}: this run is finished. To train longer, begin one with more --epochs.", run=interrupted.path
+        )
+    splits = None
+    if interrupted is not None and (interrupted.path / "split.json").exists():
         # The same images in the same parts, in whatever order they lie now.
-        splits = splits_of(run) if (run.path / "split.json").exists() else None
-        return Experiment.build(run.recipe, splits, world=world), run
-    experiment = Experiment.build(recipe, world=world)
+        splits = splits_of(interrupted)
+    experiment = Experiment.build(recipe if interrupted is None else interrupted.recipe, splits, world=world)
+    warnings = look_before_training(experiment.splits)
     if not world.first:
-        return experiment, None
+        return experiment, warnings, None
+    if interrupted is not None:
+        return experiment, warnings, interrupted
     if launched() and out is not None and (out / "recipe.toml").exists():
         # Where a process dies the launcher starts the same command again, which then goes on with its run.
         run = Run(out)
         if run.recipe == experiment.recipe and not run.finished:
-            return experiment, run
-    return experiment, Run.create(experiment.recipe, out)
+            return experiment, warnings, run
+    return experiment, warnings, Run.create(experiment.recipe, out)
 
 
 @dataclass(frozen=True)

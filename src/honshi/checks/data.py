@@ -98,7 +98,7 @@ def check_balance(sample: Sample) -> Finding:
     most, least = int(counts.argmax()), first + int(counts[first:].argmin())
     empty = [str(label) for label in range(first, len(counts)) if counts[label] == 0]
     if int((counts > 0).sum()) == 1:
-        return failed("class balance", "Every label is {label}: there is nothing to tell apart.", label=most)
+        return failed("class balance", "All images are of one class: there is nothing to tell apart.")
     if empty:
         return warned(
             "class balance",

@@ -2,7 +2,7 @@
 
 from honshi.experiment.diagnosing import diagnose_run, diagnose_training
 from honshi.experiment.experiment import Experiment
-from honshi.experiment.loading import load_splits, open_finished, splits_of
+from honshi.experiment.loading import load_splits, look_before_training, open_finished, splits_of
 from honshi.experiment.seeds import Seeds
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "diagnose_run",
     "diagnose_training",
     "load_splits",
+    "look_before_training",
     "open_finished",
     "splits_of",
 ]

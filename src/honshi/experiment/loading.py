@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from torch import nn
 
+from honshi.checks import before_training
 from honshi.data import Splits, load
 from honshi.data.split import load_again
 from honshi.errors import DataError, DataNotFoundError, IdxError, RunError
+from honshi.messages import Message
 from honshi.recipe import Recipe
 from honshi.runs import Run, find, looks
 
@@ -24,6 +26,21 @@ def load_splits(recipe: Recipe) -> Splits:
     )
     looks.adopt(splits.val)
     return splits
+
+
+def look_before_training(splits: Splits) -> list[Message]:
+    """What a short look at the data gives to think about before a training.
+
+    Raises:
+        DataError: a training on them would teach nothing.
+    """
+    findings = before_training(splits)
+    failed = [finding.message for finding in findings if finding.level == "fail"]
+    if failed:
+        raise DataError(
+            "{data}: {problem} `honshi check` looks closer.", data=splits.manifest.source, problem=failed[0]
+        )
+    return [finding.message for finding in findings]
 
 
 def open_finished(name: str, data: str | None = None) -> tuple[Run, nn.Module, Splits]:

@@ -16,7 +16,7 @@ from typing import Any, Self
 from honshi.errors import RecipeError, RunError
 from honshi.evaluation.history import best_row
 from honshi.experiment.experiment import Experiment
-from honshi.experiment.loading import load_splits
+from honshi.experiment.loading import load_splits, look_before_training
 from honshi.files import write_json
 from honshi.models import parameter_count
 from honshi.recipe import Recipe
@@ -134,6 +134,7 @@ class Seeds:
         from honshi.reports import curves  # matplotlib is needed at the end alone, and takes a while to load
 
         splits = load_splits(self.recipe)
+        look_before_training(splits)
         earlier = {summary.get("seed"): summary for summary in self.summaries}
         summaries: list[dict[str, Any]] = []
         for seed, run in enumerate(self.runs, start=self.recipe.training.seed):

@@ -42,7 +42,7 @@ from honshi.errors import HonshiError, RecipeError, RequestError, RunError
 from honshi.evaluation.comparison import compare
 from honshi.evaluation.evaluate import right_answers
 from honshi.evaluation.optimism import best_of
-from honshi.experiment import load_splits
+from honshi.experiment import load_splits, look_before_training
 from honshi.experiment.seeds import Seeds
 from honshi.files import write_json, write_whole
 from honshi.messages import Message
@@ -138,6 +138,7 @@ class Search:
         recipe = with_space(recipe)
         pick_device(recipe.training.device)
         splits = load_splits(recipe)
+        look_before_training(splits)
         url = None if storage is None else database_url(storage)
         if out is not None and (out / RECIPE).is_file():
             if read_recipe(out) != recipe:

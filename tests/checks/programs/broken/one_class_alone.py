@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 CHECK = "class balance"
-TOLD = ["Every label is 0"]
+TOLD = ["All images are of one class"]
 
 
 class Net(nn.Module):
