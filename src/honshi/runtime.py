@@ -34,15 +34,19 @@ def pick_device(name: str = "auto") -> torch.device:
         device = torch.device(name)
     except RuntimeError as error:
         raise RequestError(
-            f"There is no device called {name!r}; choose auto, {', '.join(available_devices())}."
+            "There is no device called {name!r}; choose auto, {available_devices}.",
+            name=name,
+            available_devices=", ".join(available_devices()),
         ) from error
     present = device.type in available_devices()
     if present and device.type == "cuda" and device.index is not None:
         present = device.index < torch.cuda.device_count()
     if not present:
         raise RequestError(
-            f"Device {name!r} was asked for and this machine offers {', '.join(available_devices())}. "
-            "Use --device auto, or see `honshi doctor`."
+            "Device {name!r} was asked for and this machine offers {available_devices}. Use --device auto, "
+            "or see `honshi doctor`.",
+            name=name,
+            available_devices=", ".join(available_devices()),
         )
     return device
 

@@ -36,7 +36,7 @@ def test_a_single_class_is_nothing_to_learn(label: int, mnist: honshi.Splits, im
     findings = found(mnist, images, labels=torch.full_like(images.labels, label), classes=classes)
 
     assert findings["class balance"].level == "fail"
-    assert f"All images are of one class {label}" in findings["class balance"].sentence
+    assert "All images are of one class" in findings["class balance"].sentence
 
 
 def test_a_class_without_images_is_named(mnist: honshi.Splits, images: honshi.Images) -> None:

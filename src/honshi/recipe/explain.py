@@ -75,7 +75,8 @@ def _sentence(problem: Mapping[str, Any], options: type[Options], table: Any) ->
 
 def _joined(sentences: Iterable[Message]) -> Message:
     named = {f"sentence_{number}": sentence for number, sentence in enumerate(sentences, start=1)}
-    return Message(" ".join(f"{{{name}}}" for name in named), **named)
+    places = " ".join(f"{{{name}}}" for name in named)
+    return Message(places, **named)
 
 
 def _follow(options: type[Options], table: Any, location: list[str]) -> tuple[type[Options] | None, list[str]]:

@@ -58,19 +58,24 @@ class World:
             return
         if batch_size < self.size:
             raise RequestError(
-                f"A mini-batch of {batch_size} cannot be divided among {self.size} processes: "
-                f"choose --batch-size {self.size} or more; it is the size over all processes."
+                "A mini-batch of {batch_size} cannot be divided among {size} processes: choose --batch-size "
+                "{size} or more; it is the size over all processes.",
+                batch_size=batch_size,
+                size=self.size,
             )
         if device.type not in ("cpu", "cuda"):
             raise RequestError(
-                f"Several processes train together on cpu or cuda, not on {device}: choose --device cpu."
+                "Several processes train together on cpu or cuda, not on {device}: choose --device cpu.", device=device
             )
         if str(device) not in ("cpu", "cuda", f"cuda:{_local_rank()}"):
-            raise RequestError(f"Each process takes a GPU of its own: choose --device cuda rather than {device}.")
+            raise RequestError(
+                "Each process takes a GPU of its own: choose --device cuda rather than {device}.", device=device
+            )
         if device.type == "cuda" and _local_rank() >= torch.cuda.device_count():
             raise RequestError(
-                f"There are more processes than the {torch.cuda.device_count()} GPUs of this machine: "
-                "choose a smaller --nproc-per-node, or --device cpu."
+                "There are more processes than the {device_count} GPUs of this machine: choose a smaller "
+                "--nproc-per-node, or --device cpu.",
+                device_count=torch.cuda.device_count(),
             )
 
     def share(self, count: int) -> slice:
