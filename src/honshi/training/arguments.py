@@ -6,24 +6,17 @@ import inspect
 import math
 from collections.abc import Iterable
 from functools import partial
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from honshi.arguments import check_count
 from honshi.errors import ArgumentError, ModelError
 from honshi.evaluation.answers import Criterion
 from honshi.training.early_stopping import EarlyStopping
-
-
-def check_count(name: str, value: Any, least: int = 1) -> None:
-    """Raises: ArgumentError, where it is not a whole number of at least so much."""
-    if not isinstance(value, Integral) or value is True or int(value) < least:
-        raise ArgumentError(
-            "{name} is a whole number and at least {least}, not {value!r}.", name=name, least=least, value=value
-        )
 
 
 def stopping_of(patience: int | EarlyStopping | None) -> EarlyStopping:

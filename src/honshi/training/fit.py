@@ -21,6 +21,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from honshi.arguments import check_count
 from honshi.data.augment import Augmentation
 from honshi.data.batches import Batches, Data, OnDevice
 from honshi.data.examples import Examples
@@ -124,8 +125,8 @@ def fit(
         if isinstance(data, Sealed):
             raise SealedError("fit({name}=…) was given the test set", name=name)
     arguments.check_parts(model, criterion, optimizer, schedule)
-    arguments.check_count("epochs", epochs)
-    arguments.check_count("batch_size", batch_size)
+    check_count("epochs", epochs)
+    check_count("batch_size", batch_size)
     arguments.check_options(clip_grad_norm, precision, seed)
     stopping = arguments.stopping_of(patience)
     device = device_of(model)
