@@ -11,6 +11,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import torch
+
+import honshi
 
 ROOT = Path(__file__).parents[1]
 MNIST_FILES = {f"{part}-{kind}-ubyte.gz" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")} | {
@@ -72,4 +75,4 @@ def test_the_wheel_installs_into_an_empty_environment_and_trains(built: Path, tm
     )
 
     assert trained.returncode == 0, trained.stderr
-    assert (tmp_path / "run" / "model.safetensors").exists()
+    assert honshi.load_model(tmp_path / "run" / "model.safetensors")(torch.zeros(1, 1, 28, 28)).shape == (1, 10)

@@ -144,7 +144,7 @@ def test_ctrl_c_keeps_what_was_found(run: Run, monkeypatch: pytest.MonkeyPatch) 
     result = improve(run, 60, on_trial=interrupt)
 
     assert (result.ended, result.kept) == ("interrupted", ["longer"])
-    assert (run.path / "improved.toml").exists()
+    assert Recipe.read(str(run.path / "improved.toml")).training.epochs == 16
 
 
 def test_a_remedy_that_does_not_fit_the_data_is_said_to_be_impossible(

@@ -4,12 +4,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.drawn import colours
 from torch import nn
 
 import honshi
 from honshi.checks.draw import draw
 from honshi.checks.lr_range import LRRange, check_lr_range, measure_lr_range
 from honshi.checks.subject import Subject
+from honshi.reports.curves import PARTS
+from honshi.reports.curves import VALIDATION as SUGGESTION
+
+LOSS = PARTS[0][2]
 
 
 def measured(mnist: honshi.Splits, lr: float, optimizer: type[torch.optim.Optimizer] = torch.optim.SGD) -> LRRange:
@@ -72,4 +77,4 @@ def test_a_model_that_dies_at_a_large_rate_has_burst(mnist: honshi.Splits) -> No
 def test_it_is_drawn(tmp_path: Path) -> None:
     LRRange((0.001, 0.01), (2.3, 1.0), 0.1, 0.1, None).plot(tmp_path / "range.png")
 
-    assert (tmp_path / "range.png").read_bytes().startswith(b"\x89PNG")
+    assert {LOSS, SUGGESTION} <= colours(tmp_path / "range.png")

@@ -1,25 +1,63 @@
 from __future__ import annotations
 
+import os
+import platform
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from honshi.data import mnist
+from honshi.data.fashion_mnist import SHA256 as FASHION_FILES
+from honshi.native.compiler import find_compiler
+from honshi.runs.environment import device_name
+from honshi.runtime import available_devices, pick_device
 
-def test_doctor_says_device_threads_versions_and_data(honshi: Callable[..., Any], tmp_path: Path) -> None:
+
+def row(screen: str, name: str) -> str:
+    """What stands behind a name on the screen for people."""
+    (line,) = [line for line in screen.splitlines() if line.startswith(name + " ")]
+    return line.removeprefix(name).strip()
+
+
+def test_what_it_tells_is_what_the_machine_says(
+    honshi: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+
     facts = honshi("doctor", "--json").json
 
-    assert facts["versions"]["torch"] == torch.__version__
-    assert facts["device"] in ("cpu", "cuda", "mps")
-    assert facts["threads"] >= 1
+    assert facts["device"] == str(pick_device())
+    assert facts["device_name"] == device_name(pick_device())
+    assert facts["available_devices"] == available_devices()
+    assert (facts["threads"], facts["cores"]) == (2, os.cpu_count())
+    assert facts["system"] == platform.platform()
+    assert facts["versions"] == {
+        "honshi": version("honshi"),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": version("numpy"),
+    }
     assert facts["home"] == str(tmp_path / "home")
-    assert Path(facts["data"]["mnist"]).is_dir()
+    assert facts["data"]["mnist"] == str(mnist.FOLDER)
+    assert facts["compiled_epochs"] == (find_compiler() is not None)
 
 
-def test_doctor_tells_people_why(honshi: Callable[..., Any]) -> None:
-    assert "here" in honshi("doctor").out
+def test_people_read_the_same_on_the_screen(
+    honshi: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setenv("COLUMNS", "300")
+
+    screen = honshi("doctor").out
+
+    assert row(screen, "device").startswith(f"{pick_device()} ({device_name(pick_device())}): ")
+    assert row(screen, "threads") == f"2 of {os.cpu_count()} cores"
+    assert torch.__version__ in row(screen, "versions")
+    assert row(screen, "home").startswith(str(tmp_path / "home"))
 
 
 def test_doctor_says_of_each_compiled_part_that_it_is_used(honshi: Callable[..., Any]) -> None:
@@ -45,3 +83,16 @@ def test_doctor_says_why_a_compiled_part_is_not_used_and_does_not_look_twice(
     assert "not used" in second.out
     assert "ended with code 1" in second.out
     assert second.err == ""
+
+
+def test_fashion_mnist_is_where_its_files_are(honshi: Callable[..., Any], tmp_path: Path) -> None:
+    folder = tmp_path / "home" / "datasets" / "fashion-mnist"
+    folder.mkdir(parents=True)
+    names = list(FASHION_FILES)
+    for name in names[1:]:
+        (folder / name).touch()
+    assert honshi("doctor", "--json").json["data"]["fashion-mnist"] != str(folder)
+
+    (folder / names[0]).touch()
+
+    assert honshi("doctor", "--json").json["data"]["fashion-mnist"] == str(folder)

@@ -7,11 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from tests.drawn import pixels
 from torch import Tensor
 
 import honshi as library
+from honshi.data.copies import Leak, find_leaks
+from honshi.reports.side_by_side import draw_leaks
 
 QUICK = ("--epochs", "1", "--hidden", "16")
 
@@ -41,9 +45,11 @@ def test_a_training_tells_of_leaks_and_draws_them(honshi: Callable[..., Any], le
 
     assert "validation images are among the training images too" in finished.out
     assert "--drop-leaks" in finished.out
-    assert (tmp_path / "run" / "leaks.png").exists()
-    listed = json.loads((tmp_path / "run" / "leaks.json").read_text())
-    assert {"left", "right", "kind", "distance", "labels_differ"} == set(listed[0])
+    leaks = [Leak(**one) for one in json.loads((tmp_path / "run" / "leaks.json").read_text())]
+    splits = library.load(leaky, normalize=(0.5, 0.5))
+    assert leaks == find_leaks(splits.train, splits.val) != []
+    draw_leaks(leaks, splits.train, splits.val, tmp_path / "again.png")
+    assert np.array_equal(pixels(tmp_path / "run" / "leaks.png"), pixels(tmp_path / "again.png"))
 
 
 def test_dropping_leaks_trains_without_them(honshi: Callable[..., Any], leaky: str, tmp_path: Path) -> None:
@@ -67,4 +73,5 @@ def test_the_exam_tells_the_accuracy_without_leaks(honshi: Callable[..., Any], l
     assert 1 <= result.json["leaks"]["exact"] <= 5
     assert result.json["without_leaks"]["n"] == 100 - sum(result.json["leaks"].values())
     assert "On the others the accuracy is" in result.err
-    assert (tmp_path / "run" / "test-leaks.png").exists()
+    # A row of up to four pairs under a title.
+    assert pixels(tmp_path / "run" / "test-leaks.png").shape[1] == 1560

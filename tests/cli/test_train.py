@@ -18,7 +18,9 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from tests.drawn import colours
 
+from honshi.reports.curves import PARTS
 from honshi.runs import Run
 
 QUICK = ("--subset", "2000", "--epochs", "2")
@@ -130,7 +132,7 @@ def test_several_seeds_report_mean_deviation_and_range(honshi: Callable[..., Any
     accuracies = [one["best"]["val_accuracy"] for one in document["seeds"]]
     assert document["val_accuracy"]["mean"] == pytest.approx(sum(accuracies) / 2)
     assert document["val_accuracy"]["lowest"] == min(accuracies)
-    assert (tmp_path / "many" / "curves.png").exists()
+    assert {colour for _, _, colour in PARTS} <= colours(tmp_path / "many" / "curves.png")
     assert honshi("validate", "many/seed-1").code == 0
 
 

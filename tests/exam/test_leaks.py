@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from PIL import Image
+from tests.drawn import pixels
 
 import honshi
-from honshi.data.copies import shared_places
+from honshi.data.copies import find_leaks, shared_places
+from honshi.reports.side_by_side import draw_leaks
 
 
 @pytest.fixture
@@ -47,8 +49,8 @@ def test_the_exam_counts_leaks_and_scores_without_them(
     assert result.without_leaks is not None
     assert result.without_leaks["n"] == 198
     assert result.without_leaks["accuracy"] == honshi.evaluate(model, test_images.subset(range(198))).accuracy
-    with Image.open(tmp_path / "test-leaks.png") as picture:
-        assert picture.format == "PNG"
+    draw_leaks(find_leaks(train, test_images), train, test_images, tmp_path / "again.png")
+    assert np.array_equal(pixels(tmp_path / "test-leaks.png"), pixels(tmp_path / "again.png"))
 
 
 def test_without_training_images_nobody_looks(test_images: honshi.Images) -> None:

@@ -5,11 +5,14 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from tests.drawn import pixels
 
 from honshi.errors import RunError, RunNotFoundError
 from honshi.experiment.seeds import Seeds, Spread
 from honshi.recipe import Recipe
+from honshi.reports.curves import draw_band
 from honshi.runs import Run
 
 
@@ -48,7 +51,8 @@ def test_every_seed_is_a_run_on_the_same_validation_set(recipe: Recipe, tmp_path
     assert [run.name for run in runs] == ["many/seed-3", "many/seed-4"]
     assert runs[0].history[0].train_loss != runs[1].history[0].train_loss
     assert json.loads((tmp_path / "many" / "seeds.json").read_text()) == content
-    assert (tmp_path / "many" / "curves.png").exists()
+    draw_band([run.history for run in runs], tmp_path / "again.png")
+    assert np.array_equal(pixels(tmp_path / "many" / "curves.png"), pixels(tmp_path / "again.png"))
 
 
 def test_what_is_trained_is_written_down_before_the_first_seed(recipe: Recipe, tmp_path: Path) -> None:

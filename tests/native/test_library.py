@@ -7,7 +7,6 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
-from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -316,9 +315,3 @@ def test_the_sources_compile_without_a_warning(path: Path) -> None:
     )
 
     assert done.returncode == 0, done.stderr
-
-
-def test_the_package_carries_its_sources() -> None:
-    assert SOURCES
-    for path in SOURCES:
-        assert (resources.files(native) / path.name).is_file()

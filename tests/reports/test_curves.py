@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from tests.drawn import colours, pixels, places, words
 
 from honshi.evaluation.diagnosis import diagnose
 from honshi.evaluation.history import Row
-from honshi.reports.curves import PARTS, draw, draw_band, draw_diagnosis
+from honshi.reports.curves import PARTS, VALIDATION, draw, draw_band, draw_diagnosis
 
 
 def rows(*val_losses: float) -> list[Row]:
@@ -19,22 +19,33 @@ def rows(*val_losses: float) -> list[Row]:
     ]
 
 
+TRAINING = PARTS[0][2]
+
+
 def test_the_curves_are_a_picture_of_1350_by_540_pixels(tmp_path: Path) -> None:
     draw(rows(0.5, 0.3, 0.4), tmp_path / "curves.png")
 
-    with Image.open(tmp_path / "curves.png") as picture:
-        picture.load()
-        assert picture.format == "PNG"
-        assert picture.size == (1350, 540)
+    assert pixels(tmp_path / "curves.png").shape == (540, 1350, 3)
 
 
-def test_training_and_validation_are_drawn_in_their_colours(tmp_path: Path) -> None:
-    draw(rows(0.5, 0.3, 0.4), tmp_path / "curves.png")
+def heights(path: Path, colour: str) -> tuple[float, float]:
+    """How high the ends of a curve lie in the left half, as rows from the top; the legend above is left out."""
+    rows, columns = places(path, colour)
+    inside = (columns < 650) & (rows > 150)
+    rows, columns = rows[inside], columns[inside]
+    first, last = columns < columns.min() + 5, columns > columns.max() - 5
+    return float(rows[first].mean()), float(rows[last].mean())
 
-    with Image.open(tmp_path / "curves.png") as picture:
-        pixels = picture.convert("RGB").get_flattened_data()
-    colours = {"#{:02X}{:02X}{:02X}".format(*pixel) for pixel in pixels if isinstance(pixel, tuple)}
-    assert {colour for _, _, colour in PARTS} <= colours
+
+def test_each_curve_goes_where_its_losses_go(tmp_path: Path) -> None:
+    draw(rows(0.1, 0.2, 0.4), tmp_path / "curves.png")
+
+    # The training loss falls from 0.9 to 0.3, and rows are counted from the top.
+    training, validation = (heights(tmp_path / "curves.png", colour) for colour in (TRAINING, VALIDATION))
+    assert training[0] < training[1] - 100
+    assert validation[0] > validation[1] + 50
+    assert training[0] < validation[0]
+    assert training[1] > validation[1]
 
 
 @pytest.mark.parametrize(
@@ -44,44 +55,53 @@ def test_training_and_validation_are_drawn_in_their_colours(tmp_path: Path) -> N
 def test_the_best_epoch_is_marked(tmp_path: Path, val_losses: tuple[float, ...], label: str) -> None:
     draw(rows(*val_losses), tmp_path / "curves.svg")
 
-    # Letters in the file are shapes; beside them stands, as a comment, what they spell.
-    assert f"<!-- {label} -->" in (tmp_path / "curves.svg").read_text()
+    assert label in words(tmp_path / "curves.svg")
 
 
 def test_both_curves_are_named(tmp_path: Path) -> None:
     draw(rows(0.5, 0.3), tmp_path / "curves.svg")
 
-    content = (tmp_path / "curves.svg").read_text()
-    assert all(f"<!-- {text} -->" in content for text in ("loss", "accuracy", "training", "validation", "epoch"))
+    assert {"loss", "accuracy", "training", "validation", "epoch"} <= set(words(tmp_path / "curves.svg"))
 
 
 @pytest.mark.parametrize("count", [1, 2, 200])
 def test_any_number_of_epochs_can_be_drawn(tmp_path: Path, count: int) -> None:
     draw(rows(*[0.5] * count), tmp_path / "curves.png")
 
-    with Image.open(tmp_path / "curves.png") as picture:
-        assert picture.size == (1350, 540)
+    assert pixels(tmp_path / "curves.png").shape == (540, 1350, 3)
+    assert {colour for _, _, colour in PARTS} <= colours(tmp_path / "curves.png")
 
 
 def test_missing_folders_are_made(tmp_path: Path) -> None:
     draw(rows(0.5), tmp_path / "a" / "b" / "curves.png")
 
-    assert (tmp_path / "a" / "b" / "curves.png").exists()
+    assert VALIDATION in colours(tmp_path / "a" / "b" / "curves.png")
 
 
 def test_several_seeds_are_drawn_as_one_picture_as_far_as_all_of_them_went(tmp_path: Path) -> None:
     draw_band([rows(0.5, 0.3, 0.4), rows(0.6, 0.2)], tmp_path / "curves.svg")
 
-    content = (tmp_path / "curves.svg").read_text()
-    assert "<!-- loss, mean ± deviation of 2 seeds -->" in content
-    assert "<!-- best epoch" not in content
+    written = words(tmp_path / "curves.svg")
+    assert "loss, mean ± deviation of 2 seeds" in written
+    assert "2" in written
+    assert "3" not in written
+    assert not [word for word in written if word.startswith("best epoch")]
+
+
+def test_the_band_is_as_wide_as_the_seeds_differ(tmp_path: Path) -> None:
+    def width(*seeds: list[Row]) -> int:
+        draw_band(seeds, tmp_path / "curves.png")
+        red, _, blue = pixels(tmp_path / "curves.png")[:, :650].transpose(2, 0, 1)
+        return int(((red > 230) & (blue > 180) & (blue < 230)).sum())
+
+    alike, different = width(rows(0.5, 0.4), rows(0.51, 0.41)), width(rows(0.3, 0.2), rows(0.6, 0.5))
+    assert different > 5 * alike
 
 
 def shaded(path: Path) -> list[int]:
     """The columns of a picture that are yellow somewhere."""
-    with Image.open(path) as picture:
-        pixels = np.asarray(picture.convert("RGB")).astype(int)
-    yellow = (pixels[..., 0] > 230) & (pixels[..., 1] > 220) & (pixels[..., 2] < pixels[..., 0] - 30)
+    red, green, blue = pixels(path).transpose(2, 0, 1)
+    yellow = (red > 230) & (green > 220) & (blue < red - 30)
     return [int(x) for x in np.flatnonzero(yellow.sum(axis=0) > 50)]
 
 
@@ -98,7 +118,7 @@ def test_the_place_of_a_verdict_is_marked_from_there_on(tmp_path: Path) -> None:
     assert 100 < min(left) < 200
     assert max(left) > 580
     assert shaded(tmp_path / "unmarked.png") == []
-    assert f"<!-- {verdict.sentence} -->" in (tmp_path / "diagnosis.svg").read_text()
+    assert str(verdict.sentence) in words(tmp_path / "diagnosis.svg")
 
 
 def test_a_loss_of_millions_does_not_press_the_rest_to_the_ground(tmp_path: Path) -> None:
@@ -107,6 +127,5 @@ def test_a_loss_of_millions_does_not_press_the_rest_to_the_ground(tmp_path: Path
 
     draw_diagnosis(history, verdict, tmp_path / "diagnosis.svg")
 
-    content = (tmp_path / "diagnosis.svg").read_text()
-    assert "<!-- 4 -->" in content
-    assert "<!-- 1e6 -->" not in content
+    assert "4" in words(tmp_path / "diagnosis.svg")
+    assert "1e6" not in words(tmp_path / "diagnosis.svg")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.drawn import colours
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, Optimizer
 from torch.optim.lr_scheduler import ExponentialLR
@@ -20,6 +21,7 @@ from honshi.evaluation.evaluate import infer
 from honshi.models import MLP
 from honshi.models.card import Card, attach, card_of
 from honshi.recipe import Recipe
+from honshi.reports.curves import PARTS
 from honshi.runtime import seeded
 from honshi.training import EarlyStopping
 
@@ -274,7 +276,7 @@ def test_the_curves_can_be_drawn(train: honshi.Images, val: honshi.Images, tmp_p
 
     honshi.fit(model, criterion, sgd(model), train, val, epochs=1).plot(tmp_path / "curves.png")
 
-    assert (tmp_path / "curves.png").stat().st_size > 0
+    assert {colour for _, _, colour in PARTS} <= colours(tmp_path / "curves.png")
 
 
 # Measuring the training images again

@@ -3,10 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from tests.drawn import colours, pixels, words
 
 from honshi.recipe import Recipe
-from honshi.tuning.picture import draw
+from honshi.tuning.picture import BEST, COMPLETE, draw
 from honshi.tuning.space import with_space
 from honshi.tuning.study import Trial
 
@@ -27,6 +27,20 @@ def test_a_search_is_a_picture_however_little_there_is(
 ) -> None:
     draw(TRIALS[:count], importance, with_space(Recipe()), tmp_path / "tune.png")
 
-    with Image.open(tmp_path / "tune.png") as picture:
-        assert picture.size == (1650, 990)
-        assert len(picture.convert("RGB").getcolors(1 << 24) or ()) > 50
+    assert pixels(tmp_path / "tune.png").shape == (990, 1650, 3)
+    assert {COMPLETE, BEST} <= colours(tmp_path / "tune.png")
+
+
+def test_the_best_and_what_mattered_are_written(tmp_path: Path) -> None:
+    importance = {"optimizer.lr.sgd": 0.75, "optimizer.kind": 0.25}
+
+    draw(TRIALS, importance, with_space(Recipe()), tmp_path / "tune.svg")
+    draw(TRIALS[:1], {}, with_space(Recipe()), tmp_path / "one.svg")
+
+    written = words(tmp_path / "tune.svg")
+    assert {"best: 98.00%", "stopped early", "complete", "sgd", "adam"} <= set(written)
+    # Each is named beside its bar and under its slice.
+    assert written.count("optimizer.lr.sgd") == written.count("optimizer.kind") == 2
+    assert "too few trials to tell" not in written
+    assert {"best: 97.00%", "too few trials to tell"} <= set(words(tmp_path / "one.svg"))
+    assert "stopped early" not in words(tmp_path / "one.svg")

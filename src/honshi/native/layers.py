@@ -8,7 +8,7 @@ from contextvars import ContextVar
 
 import torch
 from torch import Tensor, nn
-from torch._jit_internal import is_scripting
+from torch.jit import is_scripting  # type: ignore[attr-defined]
 
 from honshi.native.convolution import conv_pool
 from honshi.native.kernels import kernels

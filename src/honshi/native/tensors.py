@@ -63,7 +63,7 @@ def is_watched(*tensors: Tensor) -> bool:
     torch.jit, torch.func, forward-mode differentiation, and what watches each operation."""
     return (
         torch.compiler.is_compiling()
-        or torch._C._get_tracing_state() is not None
+        or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
         or any(map(torch._C._functorch.is_functorch_wrapped_tensor, tensors))
         or forward_ad._current_level >= 0
         or _get_current_dispatch_mode() is not None
