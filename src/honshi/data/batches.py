@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 from honshi.data.augment import Augmentation
 from honshi.data.examples import Examples
 from honshi.data.sealed import Sealed
-from honshi.errors import DataError, SealedError
+from honshi.errors import DataError, SealedError, WrongKindError
 
 # What `fit` and `evaluate` take as data.
 Data: TypeAlias = Examples | Dataset[Any] | DataLoader[Any]
@@ -140,7 +140,7 @@ def make_batches(
 
     Raises:
         SealedError: it is the sealed test set.
-        TypeError: it is none of these, or cannot be augmented.
+        WrongKindError: it is none of these, or cannot be augmented.
     """
     if isinstance(data, Sealed):
         raise SealedError("The test set was passed as data")
@@ -148,9 +148,10 @@ def make_batches(
     if isinstance(data, Examples):
         return Batches(data, batch_size, shuffle=shuffle, augment=augment, device=device)
     if augment is not None and isinstance(data, (DataLoader, Dataset)):
-        raise TypeError(
-            f"Only honshi.Images are augmented here, and the training data are a {type(data).__name__}: "
-            "give it transforms of its own, or make Images of it."
+        raise WrongKindError(
+            "Only honshi.Images are augmented here, and the training data are a {kind}: "
+            "give it transforms of its own, or make Images of it.",
+            kind=type(data).__name__,
         )
     if isinstance(data, DataLoader):
         return OnDevice(data, device)
@@ -159,7 +160,8 @@ def make_batches(
     if isinstance(data, Dataset):
         loader = DataLoader(data, batch_size, shuffle=shuffle is not None, generator=shuffle)
         return OnDevice(loader, device)
-    raise TypeError(
-        f"Data are honshi.Images, a torch Dataset or a DataLoader; this is a {type(data).__name__}. "
-        "Tensors become a Dataset with torch.utils.data.TensorDataset(inputs, labels)."
+    raise WrongKindError(
+        "Data are honshi.Images, a torch Dataset or a DataLoader; this is a {kind}. "
+        "Tensors become a Dataset with torch.utils.data.TensorDataset(inputs, labels).",
+        kind=type(data).__name__,
     )

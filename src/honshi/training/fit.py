@@ -114,7 +114,7 @@ def fit(
 
     Raises:
         SealedError: train or val is the sealed test set.
-        TypeError: the data are of another kind, or of one that is not augmented.
+        WrongKindError: the data are of another kind, or of one that is not augmented.
         ArgumentError: an option means nothing, or parts do not belong together.
         ModelError: there are no images; or what the model gives, the labels and the criterion do not go together.
         NonFiniteLossError: the loss became infinite or not a number.

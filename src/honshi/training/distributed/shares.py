@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from honshi.data.augment import Augmentation
 from honshi.data.batches import Batch, Batches, Data, OnDevice, make_batches
 from honshi.data.examples import Examples
-from honshi.errors import ModelError
+from honshi.errors import ModelError, WrongKindError
 from honshi.evaluation.answers import Criterion, classes_of, loss_of
 from honshi.evaluation.evaluate import infer
 from honshi.evaluation.evaluate import loss_and_accuracy as loss_and_accuracy_alone
@@ -84,7 +84,7 @@ def batches_of(
     """As `make_batches`; with several processes each gets its share of every mini-batch.
 
     Raises:
-        TypeError: as `make_batches`; or the data are to be shared and are no `Examples`.
+        WrongKindError: as `make_batches`; or the data are to be shared and are no `Examples`.
     """
     if world.size == 1:
         return make_batches(data, batch_size, shuffle=shuffle, augment=augment, device=device)
@@ -142,10 +142,11 @@ def is_mean_over_images(criterion: Criterion) -> bool:
 
 
 def _images(data: object) -> Examples:
-    """Raises: TypeError, where they are something else."""
+    """Raises: WrongKindError, where they are something else."""
     if not isinstance(data, Examples):
-        raise TypeError(
-            f"Only honshi.Images are divided among processes, and these data are a {type(data).__name__}: "
-            "make Images of them, or train in one process."
+        raise WrongKindError(
+            "Only honshi.Images are divided among processes, and these data are a {kind}: "
+            "make Images of them, or train in one process.",
+            kind=type(data).__name__,
         )
     return data
