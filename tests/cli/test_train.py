@@ -51,7 +51,7 @@ def test_a_run_folder_holds_what_the_contract_says(folder: Path) -> None:
     assert sidecar["normalization"] == {"mean": [0.5], "std": [0.5]}
     assert sidecar["parameters"] == 109_386
     assert sidecar["temperature"] > 0
-    assert len(json.loads((run / "split.json").read_text())["val_indices"]) == 6000
+    assert len(json.loads((run / "split.json").read_text())["val_digests"]) == 6000
     with Image.open(run / "curves.png") as picture:
         assert picture.size[0] > 1000
 
@@ -89,7 +89,7 @@ def test_the_options_reach_the_recipe(honshi: Callable[..., Any], tmp_path: Path
     recipe = (tmp_path / "out" / "recipe.toml").read_text()
     for line in ("lr = 0.05", "batch_size = 32", "dropout = 0.1", "seed = 7", "val = 0.2", "momentum = 0.9"):
         assert line in recipe
-    assert len(json.loads((tmp_path / "out" / "split.json").read_text())["val_indices"]) == 12_000
+    assert len(json.loads((tmp_path / "out" / "split.json").read_text())["val_digests"]) == 12_000
 
 
 def test_a_runs_own_recipe_repeats_it_bit_by_bit(honshi: Callable[..., Any], tmp_path: Path) -> None:
