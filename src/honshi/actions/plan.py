@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from honshi.data.leak_policy import describe
+from honshi.data.leak_policy import compared, describe
 from honshi.experiment import Experiment
 from honshi.messages import Message
 from honshi.models import layer_table, network_in, parameter_count
@@ -68,7 +68,7 @@ def _data(experiment: Experiment) -> list[Line]:
         ),
         _line("train", "{n:,} images: {classes}", n=len(splits.train), classes=_classes(experiment)),
         _line("validation", "{n:,} images, the mock exam: as often as you like", n=len(splits.val)),
-        Line(Message("leaks"), [leaks]),
+        Line(Message("leaks"), [leaks, compared(splits.train.shape)]),
         _line("test", "sealed, the real exam: honshi test, once"),
     ]
     if recipe.augment != AugmentOptions():

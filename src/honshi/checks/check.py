@@ -30,7 +30,7 @@ from honshi.checks.sample import Sample
 from honshi.checks.shapes import check_shapes
 from honshi.checks.subject import Subject
 from honshi.checks.trace import PROBE
-from honshi.data import Splits
+from honshi.data import Examples, Splits
 from honshi.data.batches import Data
 from honshi.evaluation.answers import Criterion
 from honshi.losses import CrossEntropy
@@ -44,7 +44,7 @@ LATER = ("loss", "parameters", "outputs", "modes", "learning")
 
 def check(
     model: nn.Module,
-    splits: Splits | Data,
+    splits: Splits[Examples] | Data,
     *,
     criterion: Criterion | None = None,
     optimizer: Optimizer | None = None,

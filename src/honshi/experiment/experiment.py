@@ -21,7 +21,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from honshi import losses, models, optimizers
-from honshi.data import Splits, augment
+from honshi.data import Examples, Splits, augment
 from honshi.data.copies import Leak
 from honshi.data.leak_policy import leaks_into_validation
 from honshi.data.sources import lasting_name
@@ -54,7 +54,7 @@ class Experiment:
     """
 
     recipe: Recipe
-    splits: Splits
+    splits: Splits[Examples]
     model: nn.Module
     criterion: nn.Module
     optimizer: Optimizer
@@ -65,7 +65,7 @@ class Experiment:
     world: World = ALONE
 
     @classmethod
-    def build(cls, recipe: Recipe, splits: Splits | None = None, world: World = ALONE) -> Self:
+    def build(cls, recipe: Recipe, splits: Splits[Examples] | None = None, world: World = ALONE) -> Self:
         """Read the data, where they are not at hand, and build the parts.
 
         Raises:

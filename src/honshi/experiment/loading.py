@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from honshi.checks import before_training
-from honshi.data import Splits, load
+from honshi.data import Examples, Splits, load
 from honshi.data.split import load_again
 from honshi.errors import DataError, DataNotFoundError, IdxError, RunError
 from honshi.messages import Message
@@ -28,7 +28,7 @@ def load_splits(recipe: Recipe) -> Splits:
     return splits
 
 
-def look_before_training(splits: Splits) -> list[Message]:
+def look_before_training(splits: Splits[Examples]) -> list[Message]:
     """What a short look at the data gives to think about before a training.
 
     Raises:

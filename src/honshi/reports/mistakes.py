@@ -28,9 +28,9 @@ def draw_mistakes(images: Examples, probabilities: Tensor, path: Path) -> int:
     figure = Figure(figsize=(COLUMNS * 1.35, ROWS * 1.6), layout="constrained")
     for axes in figure.subplots(ROWS, COLUMNS).flat:
         axes.axis("off")
-    shown = images.gather(torch.tensor(surest, dtype=torch.int64), torch.device("cpu")).permute(0, 2, 3, 1)
-    for axes, place, pixels in zip(figure.axes, surest, shown, strict=False):
-        axes.imshow(pixels.numpy(), cmap="gray", vmin=0, vmax=255)
+    for axes, place in zip(figure.axes, surest, strict=False):
+        pixels = images.gather(torch.tensor([place]), torch.device("cpu"))[0]
+        axes.imshow(pixels.permute(1, 2, 0).numpy(), cmap="gray", vmin=0, vmax=255)
         true, predicted = images.classes[int(images.labels[place])], images.classes[int(predictions[place])]
         axes.set_title(f"{true} → {predicted}\n{float(confidence[place]):.1%}", fontsize=8)
     figure.suptitle(f"{len(wrong)} mistakes among {len(images):,}: true → predicted, confidence", fontsize=10)
