@@ -13,7 +13,7 @@ help:
 	@echo "make train    set up and train on MNIST"
 	@echo "make test     set up, then format check, lint, types, import rules and all tests"
 	@echo "make check    the same without the tests"
-	@echo "make format   format the code"
+	@echo "make format   format the code, and make the README's tree of files anew"
 	@echo "make bench    set up the peers, measure what the README claims, and see that nothing got worse"
 	@echo "make clean    remove the environment and everything that was made"
 
@@ -51,6 +51,7 @@ test: check
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+	$(BIN)/python -m scripts.house
 
 bench: $(VENV)/.installed-peers
 	$(BIN)/python -m benchmarks

@@ -1,4 +1,4 @@
-"""A recipe carried out: the parts are built, trained, and written to a run folder.
+"""One training: the parts that a recipe asks for, trained and written to a run folder.
 
 This is `honshi train` without the terminal. Everything that it does with the parts is open to the
 library's users too; it owns none of them.

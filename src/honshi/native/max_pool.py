@@ -1,4 +1,4 @@
-"""Max pooling.
+"""Max pooling: in C where its windows are 2 x 2, by torch elsewhere.
 
 Shapes: (b, c, h, w) features.
 """

@@ -1,4 +1,4 @@
-"""What is trained on, and how training images are changed."""
+"""The options of the data: what is trained on, and how training images are changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loss."""
+"""The options of the loss."""
 
 from __future__ import annotations
 

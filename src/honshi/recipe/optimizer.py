@@ -1,4 +1,4 @@
-"""The optimizer; how it is built is in `honshi.optimizers`."""
+"""The options of each kind of optimizer, which `honshi.optimizers` builds."""
 
 from __future__ import annotations
 

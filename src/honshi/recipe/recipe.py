@@ -1,4 +1,4 @@
-"""A recipe is one experiment as one value: data, model, loss, optimizer, schedule, training.
+"""The recipe itself: data, model, loss, optimizer, schedule and training as one value.
 
 It is checked where it is built, cannot be changed afterwards, and goes to TOML and back without
 loss. Each part's options are named as the field names them. A part that can be one of several

@@ -1,4 +1,4 @@
-"""How the learning rate changes over the training; the curves themselves are in `honshi.optimizers.schedules`."""
+"""The options of each kind of learning-rate schedule, whose curve is in `honshi.optimizers.schedules`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the loop runs."""
+"""The options of the loop: how long it trains, on how many images at once, from which seed, and how carefully."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `fit` cannot train with is said before anything begins."""
+"""Arguments that `fit` cannot train with, refused before anything begins."""
 
 from __future__ import annotations
 
