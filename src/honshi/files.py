@@ -24,9 +24,6 @@ from honshi.messages import Message
 # A temporary file that is as old as this was left by a process that was killed: writing one takes seconds.
 LEFT_BEHIND_SECONDS = 3600
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
-
 
 def home() -> Path:
     """The user's data folder of honshi (ledger, downloaded data); ``HONSHI_HOME`` overrides it."""
@@ -210,7 +207,7 @@ def _explained(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         sentence = "{path}: this cannot be written: {problem}"
-        if error.errno in (*_NO_ROOM, *_FORBIDDEN) and path.absolute().is_relative_to(home().absolute()):
+        if path.absolute().is_relative_to(home().absolute()):
             sentence += " It is in honshi's data folder; the variable HONSHI_HOME names another one."
         raise WriteError(sentence, error, path=path, problem=_problem(error)) from error
 

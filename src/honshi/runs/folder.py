@@ -30,6 +30,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 from typing import Any, Self
 
 from torch import nn
@@ -193,7 +194,11 @@ class Run:
                     run=self.path,
                     trainer=status.trainer,
                 )
-            raise RunError("{run}: this run is not finished. Go on with it: honshi train --resume {run}", run=self.path)
+            raise RunError(
+                "{run}: this run is not finished. Go on with it: honshi train --resume {quoted}",
+                run=self.path,
+                quoted=quote(str(self.path)),
+            )
         return load_model(self.path / "model.safetensors")
 
     def check(self) -> None:
@@ -301,8 +306,9 @@ def _taken(path: Path) -> RequestError:
         )
     return RequestError(
         "{path}: there is something in this folder. Choose another with --out, or go on with an interrupted "
-        "run with --resume {path}.",
+        "run with --resume {quoted}.",
         path=path,
+        quoted=quote(str(path)),
     )
 
 
