@@ -115,8 +115,10 @@ def compare(first: str, second: str, data: str | None = None) -> RunComparison:
         )
     answers: list[Tensor] = []
     noted: list[Message | None] = []
+    # Image by image, and the two may have been divided when the data lay in different orders.
+    images = opened[0][2].val
     for run, model, splits in opened:
-        answers.append(right_answers(model, splits.val))
+        answers.append(right_answers(model, images.normalized_by(splits.val.normalization)))
         noted.append(not_written(partial(looks.note, splits.manifest.val_sha256, "compare", run.name)))
     scored = [Scored(run, int(right.sum()), len(right)) for run, right in zip(runs, answers, strict=True)]
     notes = [problem for problem in noted if problem is not None]

@@ -109,8 +109,7 @@ class Examples(Dataset[tuple[Tensor, int]], ABC):
         pixels = bytearray()
         for block in self.blocks():
             values = block.cpu().flatten().numpy().data
-            for start in range(0, len(values), size):
-                pixels += digest(values[start : start + size]).digest()
+            pixels += b"".join([digest(values[at : at + size]).digest() for at in range(0, len(values), size)])
         labels = self._numbers_of_labels.numpy().astype(">i8").view(np.uint8).reshape(-1, LABEL_DIGEST)
         return np.hstack([np.frombuffer(pixels, np.uint8).reshape(-1, PIXELS_DIGEST), labels])
 
@@ -195,4 +194,5 @@ class Selected(Examples):
 def places_among(indices: Sequence[int] | Tensor, count: int) -> Tensor:
     """Indices into so many images as int64 places on the CPU; negative ones count from the end."""
     places = torch.as_tensor(indices, dtype=torch.int64, device="cpu")
-    return torch.where(places < 0, places + count, places)
+    # By NumPy: torch would wake all its threads for so little.
+    return torch.where(places < 0, places + count, places) if (places.numpy() < 0).any() else places

@@ -54,11 +54,12 @@ class Images(Examples):
                 dtype=self.labels.dtype,
                 shape=tuple(self.labels.shape),
             )
-        if len(self.labels) and not 0 <= int(self.labels.min()) <= int(self.labels.max()) < len(self.classes):
+        labels = self.labels.numpy()
+        if len(labels) and not 0 <= labels.min() <= labels.max() < len(self.classes):
             raise DataError(
                 "Labels go from {low} to {high}; with {classes} classes they must lie from 0 to {last}.",
-                low=int(self.labels.min()),
-                high=int(self.labels.max()),
+                low=int(labels.min()),
+                high=int(labels.max()),
                 classes=len(self.classes),
                 last=len(self.classes) - 1,
             )

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from honshi.data.verified import verify
-
 FOLDER = Path(__file__).parent / "mnist_files"
 
 CLASSES = tuple("0123456789")
@@ -21,13 +19,3 @@ SHA256 = {
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
-
-
-def find_folder() -> Path:
-    """The folder inside the package.
-
-    Raises:
-        DataError: a file in it is another one.
-    """
-    verify(FOLDER, {f"{name}.gz": content for name, content in SHA256.items()}, "MNIST", "Install honshi anew.")
-    return FOLDER

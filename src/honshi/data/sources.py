@@ -80,7 +80,7 @@ def _hint(name: str) -> Message:
 
 # The data sets that have a name: where their folder is, and what their classes are called.
 NAMED: dict[str, tuple[Callable[[], Path], tuple[str, ...]]] = {
-    "mnist": (mnist.find_folder, mnist.CLASSES),
+    "mnist": (lambda: mnist.FOLDER, mnist.CLASSES),
     "fashion-mnist": (fashion_mnist.find_folder, fashion_mnist.CLASSES),
 }
 

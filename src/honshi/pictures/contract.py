@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Literal, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -44,7 +45,7 @@ class Normalization:
         """
         histograms: list[Tensor] = []
         for block in (pixels,) if isinstance(pixels, Tensor) else pixels:
-            found = [torch.bincount(channel.flatten(), minlength=256) for channel in block.cpu().unbind(1)]
+            found = [_histogram(channel) for channel in block.cpu().unbind(1)]
             histograms = list(map(torch.add, histograms, found)) if histograms else found
         means, stds = [], []
         values = torch.arange(256, dtype=torch.float64) / 255
@@ -71,6 +72,8 @@ class Normalization:
         return pixels.float().sub_(mean).div_(std)
 
 
+# Pairs of pixels that are counted in one go.
+PIECE = 1 << 18
 # What the lecture does: black becomes -1 and white 1.
 LECTURE = Normalization(mean=(0.5,), std=(0.5,))
 
@@ -146,3 +149,18 @@ def border_brightness(pixels: Tensor) -> float:
     """Mean brightness, within [0, 1], of the outermost rows and columns of uint8 pixels (..., h, w)."""
     edges = (pixels[..., 0, :], pixels[..., -1, :], pixels[..., :, 0], pixels[..., :, -1])
     return torch.cat([edge.flatten() for edge in edges]).float().mean().item() / 255
+
+
+def _histogram(pixels: Tensor) -> Tensor:
+    """How often each of the 256 values occurs in uint8 pixels, int64 (256,).
+
+    Two pixels are counted at a time, by pieces that fit a cache: in less than half of the time that one needs.
+    """
+    flat = np.ascontiguousarray(pixels.numpy()).reshape(-1)
+    even = len(flat) // 2 * 2
+    pairs = flat[:even].view(np.uint16)
+    counts = np.zeros(1 << 16, dtype=np.int64)
+    for start in range(0, len(pairs), PIECE):
+        counts += np.bincount(pairs[start : start + PIECE], minlength=1 << 16)
+    both = counts.reshape(256, 256)
+    return torch.from_numpy(both.sum(0) + both.sum(1) + np.bincount(flat[even:], minlength=256))
