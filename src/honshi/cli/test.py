@@ -80,28 +80,7 @@ def _print_result(screen: Console, result: ExamResult) -> None:
     lower, upper = result.interval
     table.add_row("test", f"{result.accuracy:.2%}", f"{lower:.2%} to {upper:.2%}", f"{result.n:,}")
     screen.print(table)
-    if result.openings > 1:
-        lower, upper = result.simultaneous_interval
-        screen.print(
-            f"Opening {result.opening} of {result.openings} of this test set; for all of them together to hold, the "
-            f"interval is {lower:.2%} to {upper:.2%} (Bonferroni over {result.openings}).",
-            soft_wrap=True,
-        )
-    if result.without_leaks is not None and result.leaks is not None:
-        lower, upper = result.without_leaks["interval"]
-        screen.print(
-            f"{sum(result.leaks.values())} test images are among the training images too ({result.leaks['exact']} "
-            f"exactly, {result.leaks['near']} nearly: test-leaks.png). On the others the accuracy is "
-            f"{result.without_leaks['accuracy']:.2%} ({lower:.2%} to {upper:.2%}, n = {result.without_leaks['n']:,}).",
-            soft_wrap=True,
-        )
-    elif result.leaks is not None:
-        screen.print("No test image is among the training images.")
-    for note in result.notes:
-        screen.print(note, soft_wrap=True)
+    for sentence in result.sentences:
+        screen.print(str(sentence), soft_wrap=True)
     print_classes(screen, result.per_class)
-    why = f" Reason given: {result.reason}" if result.reason else ""
-    screen.print(
-        f"Opening {result.opening} of the test set of {result.test_set}, recorded {result.recorded}.{why}",
-        soft_wrap=True,
-    )
+    screen.print(str(result.record_sentence), soft_wrap=True)

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from honshi.evaluation.intervals import wilson
 from honshi.evaluation.metrics import ClassScore
+from honshi.messages import Message
 
 CONFIDENCE = 0.95
 
@@ -55,6 +56,54 @@ class ExamResult:
     def to_dict(self) -> dict[str, Any]:
         """What ``honshi test --json`` prints."""
         return {"split": "test", **asdict(self)}
+
+    @property
+    def sentences(self) -> list[Message]:
+        """What there is to say beside the numbers, and what could not be done."""
+        said = []
+        if self.openings > 1:
+            lower, upper = self.simultaneous_interval
+            said.append(
+                Message(
+                    "Opening {opening} of {openings} of this test set; for all of them together to hold, the interval "
+                    "is {lower:.2%} to {upper:.2%} (Bonferroni over {openings}).",
+                    opening=self.opening,
+                    openings=self.openings,
+                    lower=lower,
+                    upper=upper,
+                )
+            )
+        if self.without_leaks is not None and self.leaks is not None:
+            lower, upper = self.without_leaks["interval"]
+            said.append(
+                Message(
+                    "{n} test images are among the training images too ({exact} exactly, {near} nearly: "
+                    "test-leaks.png). On the others the accuracy is {accuracy:.2%} ({lower:.2%} to {upper:.2%}, "
+                    "n = {others:,}).",
+                    n=sum(self.leaks.values()),
+                    exact=self.leaks["exact"],
+                    near=self.leaks["near"],
+                    accuracy=self.without_leaks["accuracy"],
+                    lower=lower,
+                    upper=upper,
+                    others=self.without_leaks["n"],
+                )
+            )
+        elif self.leaks is not None:
+            said.append(Message("No test image is among the training images."))
+        return said + [Message("{note}", note=note) for note in self.notes]
+
+    @property
+    def record_sentence(self) -> Message:
+        """Which opening it was, and when it was recorded."""
+        reason = Message(" Reason given: {reason}", reason=self.reason) if self.reason else ""
+        return Message(
+            "Opening {opening} of the test set of {test_set}, recorded {recorded}.{reason}",
+            opening=self.opening,
+            test_set=self.test_set,
+            recorded=self.recorded,
+            reason=reason,
+        )
 
     @classmethod
     def from_entry(cls, entry: Mapping[str, Any], openings: int) -> Self:
