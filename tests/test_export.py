@@ -119,7 +119,7 @@ def test_what_cannot_be_said_in_onnx_is_refused(tmp_path: Path) -> None:
     model = Undecided()
     model.preprocessing = GREY  # type: ignore[assignment]
 
-    with pytest.raises(ModelError, match="cannot be said in ONNX"):
+    with pytest.raises(ModelError, match="cannot be expressed in ONNX"):
         to_onnx(model, tmp_path / "model.onnx")
 
 

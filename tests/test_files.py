@@ -218,7 +218,7 @@ class TestReadBounded:
 
     def test_a_pipe_is_not_waited_for(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe")
-        with pytest.raises(OSError, match="it is no file"):
+        with pytest.raises(OSError, match="it is not a file"):
             read_bounded(tmp_path / "pipe", 5)
 
 

@@ -4,7 +4,7 @@
     ├── RequestError               exit code 2: the request itself was wrong
     │   ├── RecipeError            a recipe or option that does not hold together
     │   ├── ArgumentError (ValueError)  a function of the library was given a value that cannot be
-    │   ├── WrongKindError (TypeError)  it was given something of a kind that it does not take
+    │   ├── WrongKindError (TypeError)  it was given something of a kind that it does not accept
     │   ├── DataNotFoundError      no data set of that name, no such folder
     │   ├── RunNotFoundError       no run, or more than one, answers to that name
     │   └── AlreadyOpenedError     another model has sat this test set
@@ -73,7 +73,7 @@ class ArgumentError(RequestError, ValueError):
 
 
 class WrongKindError(RequestError, TypeError):
-    """A function of the library was given something of a kind that it does not take."""
+    """A function of the library was given something of a kind that it does not accept."""
 
 
 class DataNotFoundError(RequestError):

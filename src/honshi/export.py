@@ -30,7 +30,7 @@ from honshi.pictures.contract import Normalization
 
 # How far the logits of another runtime may be from ours.
 TOLERANCE = 1e-4
-# With which the file is tried before it gets its name; not a divisor of anything.
+# Of how many images the file is tried with before it gets its name; not a divisor of anything.
 TRIED_IMAGES = 7
 INPUT, OUTPUTS = "images", ("logits", "probabilities")
 
@@ -83,7 +83,7 @@ def to_onnx(model: nn.Module, path: Path) -> Exported:
 
     Raises:
         RequestError: ONNX is not installed, or there can be no file of that name.
-        ModelError: nothing is known of how this model wants its images; or it cannot be said in ONNX; or ONNX
+        ModelError: nothing is known of how this model wants its images; or it cannot be expressed in ONNX; or ONNX
             Runtime gives other answers.
     """
     if path.is_dir():
@@ -116,7 +116,7 @@ def to_onnx(model: nn.Module, path: Path) -> Exported:
             )
         except torch.onnx.OnnxExporterError as error:
             reason = str(error).strip().splitlines()[0]
-            raise ModelError("This model cannot be said in ONNX: {reason}", reason=reason) from error
+            raise ModelError("This model cannot be expressed in ONNX: {reason}", reason=reason) from error
     assert program is not None
     proto = program.model_proto
     proto.doc_string = "uint8 pixels (n, c, h, w) to logits and calibrated probabilities (n, k)"

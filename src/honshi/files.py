@@ -151,7 +151,7 @@ def read_bounded(path: Path, most: int) -> bytes:
         OSError: it cannot be read, has more, or is none: to open a pipe would wait for whoever writes into it.
     """
     if path.exists() and not path.is_file():
-        raise OSError(errno.EINVAL, "it is no file", str(path))
+        raise OSError(errno.EINVAL, "it is not a file", str(path))
     with path.open("rb") as stream:
         content = stream.read(most + 1)
     if len(content) > most:
@@ -163,10 +163,10 @@ def read_tail(path: Path, most: int) -> bytes:
     """The last bytes of a file, so many at most.
 
     Raises:
-        OSError: it cannot be read, or is no file.
+        OSError: it cannot be read, or is not a file.
     """
     if path.exists() and not path.is_file():
-        raise OSError(errno.EINVAL, "it is no file", str(path))
+        raise OSError(errno.EINVAL, "it is not a file", str(path))
     with path.open("rb") as stream:
         size = stream.seek(0, os.SEEK_END)
         stream.seek(max(0, size - most))

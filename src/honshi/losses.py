@@ -37,7 +37,7 @@ class CrossEntropy(nn.Module):
             label_smoothing: the probability that is spread evenly over all classes.
 
         Raises:
-            ArgumentError: the weights are no weights, or nothing is left of the labels.
+            ArgumentError: the weights are not weights, or nothing is left of the labels.
         """
         check_range("label_smoothing", label_smoothing, below=1)
         if weight is not None and (weight.dim() != 1 or not bool((weight >= 0).all() & (weight < math.inf).all())):
@@ -68,7 +68,7 @@ def build(options: CrossEntropyOptions, class_counts: Sequence[int]) -> CrossEnt
     """
     if options.class_weights is None:
         return CrossEntropy(label_smoothing=options.label_smoothing)
-    counts = torch.tensor(class_counts, dtype=torch.float32)
+    counts = torch.tensor(class_counts, dtype=torch.float32)  # (k,), as the weights
     if options.class_weights == "balanced":
         # A class without images takes no part, rather than an infinite one.
         weight = torch.where(counts > 0, 1 / counts.clamp(min=1), 0.0)
@@ -103,7 +103,7 @@ def floor(options: CrossEntropyOptions, class_counts: Sequence[int]) -> float:
         options, class_counts: as for `build`.
     """
     counts = torch.tensor(class_counts, dtype=torch.float64)
-    certain = torch.eye(len(counts), dtype=torch.float64)
+    certain = torch.eye(len(counts), dtype=torch.float64)  # (k, k), a row for each class
     lowest = [_lowest(_weighted(label, options, class_counts)) for label in certain]
     return float(torch.tensor(lowest, dtype=torch.float64) @ (counts / counts.sum()))
 

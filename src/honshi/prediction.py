@@ -100,7 +100,7 @@ class Answer:
         prediction: what the model takes it for; None where it could not be read.
         error: why not.
         formed: whether it was brought into the form that the training images had.
-        inverted: whether it has a light background and the training images a dark one, or reverse.
+        inverted: whether it has a light background and the training images a dark one, or the reverse.
     """
 
     picture: Path
@@ -122,7 +122,7 @@ def predict(model: nn.Module, image: Picture, *, invert: bool = False, as_is: bo
 
     Raises:
         ModelError: nothing is known of how this model wants its images, or it answers with no numbers.
-        ImageError: the file is no image that can be read.
+        ImageError: the file is not an image that can be read.
         DataNotFoundError: there is no such file.
     """
     contract = needed_card(model).contract
@@ -133,7 +133,7 @@ def predict(model: nn.Module, image: Picture, *, invert: bool = False, as_is: bo
 def predict_files(
     model: nn.Module, pictures: Sequence[Path], contract: InputContract, *, invert: bool = False
 ) -> Iterator[Answer]:
-    """What a model takes each of many pictures for, in their order; one that cannot be read is told in its place.
+    """What a model takes each of many pictures for, in their order; one that cannot be read is reported in its place.
 
     Args:
         model: as for `predict`.
@@ -173,7 +173,7 @@ def predict_pixels(model: nn.Module, pixels: Tensor) -> Predictions:
     compiled = compiled_layers(model) if len(pixels) > 1 else nullcontext()
     with evaluating(model) as scored, compiled:
         logits = [scored(card.contract.normalization(part.to(device))) for part in pixels.split(BATCH_SIZE)]
-    probabilities = (torch.cat(logits).cpu() / card.temperature).softmax(1, dtype=torch.float64)
+    probabilities = (torch.cat(logits).cpu() / card.temperature).softmax(1, dtype=torch.float64)  # (n, k)
     if not probabilities.isfinite().all():
         raise ModelError(
             "The model's answers are not numbers (NaN or infinity), as after a training that diverged: its weights "

@@ -63,7 +63,7 @@ def test_of_a_stream_no_more_is_read_than_is_looked_at() -> None:
     [
         (Stream(0), "no examples"),
         (Listed(), "no examples"),
-        (Listed((INPUTS[0], 1)), "one example alone"),
+        (Listed((INPUTS[0], 1)), "only one example"),
         (Listed(INPUTS[0], INPUTS[1]), "is a Tensor; __getitem__ returns the pair"),
         (Listed({"image": 1, "label": 2}, {}), r"is a dict"),
         (Listed(((INPUTS[0], INPUTS[0]), 1), ((INPUTS[0], INPUTS[0]), 1)), "a tuple of 2, and a model is called with"),

@@ -106,13 +106,13 @@ class TestReading:
             idx.read(tmp_path / "nowhere", 3)
 
     def test_a_folder_is_not_read_as_a_file(self, tmp_path: Path) -> None:
-        with pytest.raises(DataNotFoundError, match=r"this is no file"):
+        with pytest.raises(DataNotFoundError, match=r"this is not a file"):
             idx.read(tmp_path, 3)
 
     @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such files")
     def test_a_pipe_is_refused_and_not_waited_for(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe")
-        with pytest.raises(DataNotFoundError, match=r"this is no file"):
+        with pytest.raises(DataNotFoundError, match=r"this is not a file"):
             idx.read(tmp_path / "pipe", 3)
 
 

@@ -114,7 +114,7 @@ def test_a_damaged_record_of_a_divergence_is_named(tmp_path: Path) -> None:
     run = Run.create(QUICK, tmp_path / "run")
     (run.path / "diverged.json").write_text('{"epoch": 1}')
 
-    with pytest.raises(RunError, match=r"diverged\.json: this is no record of a divergence"):
+    with pytest.raises(RunError, match=r"diverged\.json: this is not the record of a divergence"):
         _ = run.divergence
 
 

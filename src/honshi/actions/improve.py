@@ -243,7 +243,7 @@ def improve(
     Args:
         run: finished, interrupted or diverged; its recipe and its data are what matters.
         data: where its data are now, as ``--data`` takes it; where they were, if left out.
-        budget: seconds. No trial is begun, or gone on with, that would not be done by then.
+        budget: seconds. A trial that would not be done by then is not begun, or not continued.
         seeds: of each training, at least 3; the run's own is the first.
         on_baseline, on_trial: called with what has just been found.
 

@@ -132,11 +132,11 @@ def _training(experiment: Experiment) -> list[Line]:
     ]
     if options.ema is not None:
         lines.append(
-            _line("", "scored and kept is the average of the weights, fading by {ema} a step", ema=options.ema)
+            _line("", "the average of the weights is scored and kept, fading by {ema} a step", ema=options.ema)
         )
     if options.swa is not None:
         lines.append(
-            _line("", "scored and kept is the mean of the weights over the last {swa:.0%} of steps", swa=options.swa)
+            _line("", "the mean of the weights over the last {swa:.0%} of steps is scored and kept", swa=options.swa)
         )
     name = device_name(experiment.device)
     if experiment.device.type == "cpu":

@@ -16,7 +16,7 @@ from honshi.pictures.folders import find_pictures
 from honshi.prediction import Answer, predict_files
 from honshi.runs import find
 
-# So many files that are no pictures are named.
+# Of the files that are not pictures, so many are named.
 NAMED = 5
 
 
@@ -26,7 +26,7 @@ class Answers:
 
     Attributes:
         each: an answer for each picture, in order.
-        others: files in the folders that are no pictures.
+        others: files in the folders that are not pictures.
         contract: by which the pictures were prepared.
         invert: whether dark and light were swapped.
     """
@@ -57,7 +57,7 @@ class Answers:
             names = ", ".join(str(path) for path in self.others[:NAMED])
             notes.append(
                 Message(
-                    "What is in the folders and is no picture of a format that is read was left out ({n:,} in all): "
+                    "Files in the folders that are not pictures in a format honshi reads were left out ({n:,} in all): "
                     "{names}{more}",
                     n=len(self.others),
                     names=names,

@@ -57,7 +57,7 @@ class TrialEnded:
 
 @dataclass(frozen=True)
 class SeedEnded:
-    """One training of the comparison at the end: of the recipe begun with, or of the best one."""
+    """One training of the comparison at the end: of the original recipe, or of the best one."""
 
     recipe: str
     run: Run

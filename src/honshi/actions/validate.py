@@ -61,7 +61,7 @@ class Validation:
                 loss=self.score.loss,
             ),
             Message(
-                "calibration error {before:.2%}, with temperature {temperature:.3f} {after:.2%} "
+                "calibration error {before:.2%}, or {after:.2%} with temperature {temperature:.3f} "
                 "(fitted on these same images)",
                 before=self.before.error,
                 temperature=self.temperature,

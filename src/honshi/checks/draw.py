@@ -56,7 +56,7 @@ def draw(data: Data) -> Sample:
     else:
         sample = _from_dataset(data)
     if len(sample) < 2:
-        raise DataError("There is one example alone, and nothing can be learnt from it.")
+        raise DataError("There is only one example, and nothing can be learnt from it.")
     return sample
 
 

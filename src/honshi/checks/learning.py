@@ -143,7 +143,7 @@ def _course(subject: Subject, batches: Iterator[tuple[Tensor, Tensor]], steps: i
 
 
 def _named(loss: float) -> str:
-    """A loss that is no finite number as people write it: ``NaN``, ``inf``."""
+    """A loss that is not finite, as people write it: ``NaN``, ``inf``."""
     return "NaN" if math.isnan(loss) else f"{loss}"
 
 

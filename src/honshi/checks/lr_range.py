@@ -87,7 +87,8 @@ def check_lr_range(found: LRRange, learnt: bool) -> Finding:
     if suggestion is None:
         return (passed if learnt else warned)(
             "learning rate",
-            "The range test suggests none: the loss did not fall within {steps} steps from {lowest:g} to {highest:g}.",
+            "The range test suggests no learning rate: the loss did not fall within {steps} steps from {lowest:g} to "
+            "{highest:g}.",
             steps=STEPS,
             lowest=LOWEST,
             highest=HIGHEST,

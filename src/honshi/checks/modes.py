@@ -32,7 +32,7 @@ def check_modes(subject: Subject, sample: Sample) -> Finding:
         if not _same(evaluated, _answer(model, inputs)):
             return failed(
                 "modes",
-                "In eval mode the model answers differently each time: F.dropout drops always unless it is told, "
+                "In eval mode the model answers differently each time: F.dropout always drops unless it is told, "
                 "F.dropout(x, training=self.training); or use nn.Dropout.",
             )
         modes.train()

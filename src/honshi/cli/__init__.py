@@ -36,7 +36,7 @@ INTERRUPTED = 130
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(version("honshi"), prog_name="honshi")
-@click.option("--debug", is_flag=True, expose_value=False, help="Show where an error came from; anywhere in the line.")
+@click.option("--debug", is_flag=True, expose_value=False, help="Show where an error came from; may stand anywhere.")
 def honshi() -> None:
     """Train image classifiers and end with a score that you may believe.
 

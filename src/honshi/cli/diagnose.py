@@ -42,7 +42,7 @@ def diagnose(run: str, data: str | None, as_json: bool) -> None:
     screen.print("\nWhat to try, the largest gain to expect first; one at a time")
     for remedy in found.remedies:
         screen.print(f"  {remedy.name}: {remedy.why}\n    {found.command(remedy)}", soft_wrap=True)
-    screen.print(f"Or all of them, with their noise: honshi improve {quote(str(path))}", soft_wrap=True)
+    screen.print(f"Or all of them, told apart from chance: honshi improve {quote(str(path))}", soft_wrap=True)
     if found.run.finished:
         screen.print(f"Then: honshi compare {quote(str(path))} latest   (better, or only luckier?)", soft_wrap=True)
     if as_json:

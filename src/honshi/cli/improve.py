@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     default=3,
     show_default=True,
     metavar="MINUTES",
-    help="No training is begun, or gone on with, that would not be done by then.",
+    help="A training that would not be done by then is not begun, or not continued.",
 )
 @click.option(
     "--seeds",

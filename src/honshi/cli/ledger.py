@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import click
 
 from honshi.cli.console import console, json_option, print_json
@@ -27,12 +29,15 @@ def ledger(context: click.Context, as_json: bool) -> None:
     found = openings()
     screen = console(as_json)
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in ("time", "test set", "opening", "accuracy", "run", "reason"):
-        table.add_column(column, justify="right" if column in ("opening", "accuracy") else "left")
+    reasons = any(opening.entry["reason"] for opening in found.openings)
+    for column in ("time (UTC)", "test set", "opening", "accuracy", "run", *["reason"] * reasons):
+        table.add_column(column, justify="right" if column in ("opening", "accuracy") else "left", overflow="fold")
     for opening in found.openings:
         entry = opening.entry
-        run, reason = entry["record"].get("run", "-"), entry["reason"] or ""
-        table.add_row(entry["time"], entry["test_set"], str(entry["opening"]), str(opening.outcome), run, reason)
+        time = datetime.fromisoformat(entry["time"]).astimezone(UTC)
+        cells = [f"{time:%Y-%m-%d %H:%M}", entry["test_set"], str(entry["opening"]), str(opening.outcome)]
+        cells += [entry["record"].get("run", "-"), *[entry["reason"] or ""] * reasons]
+        table.add_row(*cells)
     if found.openings:
         screen.print(table)
     for sentence in found.sentences:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
 @click.option("--digits", is_flag=True, help="Bring each picture into MNIST's form, whatever the model was trained on.")
 @click.option("--as-is", is_flag=True, help="Only scale the pictures, even if the training images had MNIST's form.")
-@click.option("--invert", is_flag=True, help="Swap dark and light first: for ink on paper and a model of chalk.")
+@click.option("--invert", is_flag=True, help="Swap dark and light first, as for ink on paper.")
 @click.option(
     "--csv",
     "csv_path",

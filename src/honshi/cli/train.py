@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @recipe_options
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder; runs/<date-time>-<recipe> if left out.")
 @click.option("--seeds", type=click.IntRange(2), metavar="N", help="Train N seeds, from --seed on; mean and deviation.")
-@click.option("--resume", metavar="RUN", help="Go on with a run, or with --seeds, that was interrupted.")
+@click.option("--resume", metavar="RUN", help="Go on with a run, or a folder of seeds, that was interrupted.")
 @json_option
 def train(
     recipe: str,

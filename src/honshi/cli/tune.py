@@ -149,7 +149,7 @@ class _Report:
             case SeedEnded(recipe=recipe, run=run):
                 if not self.seeds:
                     self.screen.print(
-                        "\nThe recipe begun with and the best one, from seeds that no trial had", style="bold"
+                        "\nThe original recipe and the best one, from seeds that no trial had", style="bold"
                     )
                 self.seeds += 1
                 self.bar.update(self.task, description=f"training {run.name}", left="")

@@ -96,15 +96,15 @@ class Augmentation:
             draws: on the CPU, whatever the device of the inputs.
 
         Returns:
-            Inputs of the same shape, and labels as probabilities (n, k). The image's own share is the larger
-            one, so its own label is the most probable; to which of the two it belongs is a matter of names.
+            Inputs of the same shape, and labels as probabilities (n, k). An image keeps the larger share, so its
+            own label stays the most probable.
         """
         count = len(inputs)
         random = np.random.default_rng(int(torch.randint(2**62, (), generator=draws)))
         share = random.beta(self.mixup, self.mixup, (count, 1)).astype(np.float32)
-        lost = torch.from_numpy(np.minimum(share, 1 - share)).to(inputs.device)
-        partners = torch.randperm(count, generator=draws).to(inputs.device)
-        own = one_hot(labels, classes).float()
+        lost = torch.from_numpy(np.minimum(share, 1 - share)).to(inputs.device)  # (n, 1)
+        partners = torch.randperm(count, generator=draws).to(inputs.device)  # (n,)
+        own = one_hot(labels, classes).float()  # (n, k)
         mixed = inputs.lerp(inputs.index_select(0, partners), lost.view(-1, 1, 1, 1))
         return mixed, own.lerp(own.index_select(0, partners), lost)
 
@@ -115,12 +115,12 @@ class Augmentation:
         widened = torch.cat(
             [pixels[..., :1].expand(-1, -1, -1, aside), pixels, pixels[..., -1:].expand(-1, -1, -1, aside)], dim=-1
         ).view(-1)
-        runs = widened.as_strided((len(widened) - width + 1, width), (1, 1))
+        runs = widened.as_strided((len(widened) - width + 1, width), (1, 1))  # each w bytes in a row, as a view
         dy = torch.randint(-down, down + 1, (count, 1, 1), generator=draws, device=pixels.device)
         dx = torch.randint(0, 2 * aside + 1, (count, 1, 1), generator=draws, device=pixels.device)
         planes = torch.arange(count * channels, device=pixels.device).view(count, channels, 1)
-        rows = (torch.arange(height, device=pixels.device) + dy).clamp(0, height - 1)
-        starts = (planes * height + rows) * (width + 2 * aside) + dx
+        rows = (torch.arange(height, device=pixels.device) + dy).clamp(0, height - 1)  # (n, 1, h)
+        starts = (planes * height + rows) * (width + 2 * aside) + dx  # (n, c, h): where each row begins
         return runs.index_select(0, starts.view(-1)).view(pixels.shape)
 
     def _warp(self, pixels: Tensor, draws: torch.Generator) -> Tensor:
@@ -136,7 +136,7 @@ class Augmentation:
         count, _, height, width = pixels.shape
         device = pixels.device
         sides = torch.tensor([width, height], dtype=torch.float32, device=device)
-        drawn = _uniform(count, 5, draws=draws)
+        drawn = _uniform(count, 5, draws=draws)  # (n, 5): aside, down, size, angle, slant
         matrices = get_affine_matrix2d(
             translations=drawn[:, :2] * self.shift * sides,
             center=((sides - 1) / 2).expand(count, 2),
@@ -151,6 +151,7 @@ class Augmentation:
             torch.arange(width, dtype=torch.float32, device=device),
             indexing="ij",
         )
+        # (1, h * w) each, and what they are multiplied by, (n, 2, 3).
         pictures = [columns.reshape(1, -1), rows.reshape(1, -1), torch.ones(1, height * width, device=device)]
         coefficients = [matrices[:, :2]]
         if self.elastic:
@@ -160,12 +161,13 @@ class Augmentation:
         # From pixels, of which the first has its middle at 0, to grid_sample's range from edge -1 to edge 1.
         weights = torch.cat(coefficients, 2) * (2 / sides).view(2, 1)
         weights[:, :, 2] += 1 / sides - 1
-        places = weights.view(2 * count, -1) @ torch.cat(pictures)
-        grid = places.view(count, 2, height, width).permute(0, 2, 3, 1)
+        places = weights.view(2 * count, -1) @ torch.cat(pictures)  # (2n, h * w)
+        grid = places.view(count, 2, height, width).permute(0, 2, 3, 1)  # (n, h, w, 2)
         return grid_sample(pixels.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
 
     def _erase(self, pixels: Tensor, draws: torch.Generator) -> Tensor:
         count, channels, height, width = pixels.shape
+        # Of each image, (n, 1).
         chosen, area, aspect, top, left = ((_uniform(count, 5, draws=draws) + 1) / 2).view(count, 5, 1).unbind(1)
         area = (0.02 + 0.38 * area) * height * width
         aspect = (0.3 ** (1 - 2 * aspect)).sqrt()
@@ -175,8 +177,8 @@ class Augmentation:
         left = (left * (width - wide + 1)).floor()
         rows = torch.arange(height, device=pixels.device)
         columns = torch.arange(width, device=pixels.device)
-        inside_rows = (rows >= top) & (rows < top + tall) & (chosen < self.erase)
-        inside_columns = (columns >= left) & (columns < left + wide)
+        inside_rows = (rows >= top) & (rows < top + tall) & (chosen < self.erase)  # (n, h)
+        inside_columns = (columns >= left) & (columns < left + wide)  # (n, w)
         inside = inside_rows.view(count, 1, height, 1) & inside_columns.view(count, 1, 1, width)
         paint = torch.randint(256, (count, channels, 1, 1), generator=draws, device=pixels.device).to(pixels.dtype)
         return torch.where(inside, paint, pixels)

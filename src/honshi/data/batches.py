@@ -1,6 +1,6 @@
 """Mini-batches: the lecture's DataLoader, without a Python call for each image.
 
-Shapes: b images in a batch (the last one may be smaller), each (c, h, w).
+Shapes: b images in a batch (the last one may be smaller), n in a block of batches, each (c, h, w); k classes.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Batches:
             raise ValueError("augment draws what it needs from shuffle, so give it a generator as well")
         self.device = device or torch.device("cpu")
         self.images = images.to(self.device)
-        self.labels = images.labels.to(self.device)
+        self.labels = images.labels.to(self.device)  # int64, of all images
         self.classes = len(images.classes)
         self.normalization = images.normalization
         self.augment = augment
@@ -68,7 +68,7 @@ class Batches:
         return -(-len(self.labels) // self.batch_size)
 
     def order(self) -> Tensor:
-        """The places of the images in the order of one epoch, int64 (n,); drawn anew at each call."""
+        """The places of all images in the order of one epoch, int64; drawn anew at each call."""
         count = len(self.labels)
         if self.shuffle is None:
             return torch.arange(count, device=self.device)
@@ -86,13 +86,13 @@ class Batches:
         batch_bytes = 4 * self.batch_size * math.prod(self.images.shape)
         block = self.batch_size * max(1, BLOCK_BYTES // batch_bytes)
         for places in order.split(block):
-            pixels = self.images.gather(places, self.device)
-            labels = self.labels.index_select(0, places)
+            pixels = self.images.gather(places, self.device)  # uint8 (n, c, h, w), several batches at once
+            labels = self.labels.index_select(0, places)  # (n,)
             if self.augment is not None:
                 pixels = self.augment(pixels, draws)
             inputs = self.normalization(pixels)
             if self.augment is not None and self.augment.mixup and self.shuffle is not None:
-                inputs, labels = self.augment.mix(inputs, labels, self.classes, self.shuffle)
+                inputs, labels = self.augment.mix(inputs, labels, self.classes, self.shuffle)  # labels (n, k)
             yield from zip(inputs.split(self.batch_size), labels.split(self.batch_size), strict=True)
 
 
@@ -110,7 +110,7 @@ class OnDevice:
         for batch in self.loader:
             if not isinstance(batch, (tuple, list)) or len(batch) != 2 or isinstance(batch[0], (dict, tuple, list)):
                 raise DataError(
-                    "The data give a {kind} for a mini-batch, where (inputs, labels) are needed, two tensors: "
+                    "The data give a {kind} for a mini-batch, where two tensors are needed, (inputs, labels): "
                     "have the Dataset return a pair for each image.",
                     kind=_described(batch),
                 )

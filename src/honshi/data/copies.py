@@ -116,7 +116,7 @@ def find_leaks(left: Examples, right: Examples) -> list[Leak]:
             unmatched.append(place)
     if unmatched and len(left) and min(left.shape[1:]) >= SMALLEST:
         signatures = _signatures(left)
-        places, distances = _nearest(left, signatures, right.subset(unmatched))
+        places, distances = _nearest(left, signatures, right.subset(unmatched))  # one of each for each unmatched
         near = (distances < _thresholds(left, signatures)[left.labels[places]]).nonzero().flatten()
         for query in near[distances[near].argsort()].tolist():
             pairs.append((int(places[query]), unmatched[query], "near", float(distances[query])))
@@ -184,11 +184,11 @@ def _nearest(pool: Examples, signatures: Tensor, queries: Examples) -> tuple[Ten
     table = torch.empty(len(blocks[0]), len(pool), device=device)
     places, distances = [], []
     for block in blocks:
-        pixels = queries.gather(block, device)
-        scores = torch.mm(_signature(pixels), signatures.mT, out=table[: len(block)])
-        candidates = scores.topk(min(CANDIDATES, len(pool))).indices
-        found = pool.gather(candidates.flatten(), device).unflatten(0, candidates.shape)
-        distance, best = _distances(found, pixels).min(1)
+        pixels = queries.gather(block, device)  # (b, c, h, w)
+        scores = torch.mm(_signature(pixels), signatures.mT, out=table[: len(block)])  # (b, n)
+        candidates = scores.topk(min(CANDIDATES, len(pool))).indices  # (b, k)
+        found = pool.gather(candidates.flatten(), device).unflatten(0, candidates.shape)  # (b, k, c, h, w)
+        distance, best = _distances(found, pixels).min(1)  # (b,)
         places.append(candidates.gather(1, best.unsqueeze(1)).squeeze(1).cpu())
         distances.append(distance.cpu())
     return torch.cat(places), torch.cat(distances)
@@ -206,9 +206,9 @@ def _at_once(pixels: Tensor) -> int:
 
 def _signature(pixels: Tensor) -> Tensor:
     """What stays of images (n, c, h, w) when they move or change brightness: unit vectors (n, up to 65)."""
-    spectrum = torch.fft.rfft2(_brightness(pixels))[..., : HIGHEST_FREQUENCY + 1]
+    spectrum = torch.fft.rfft2(_brightness(pixels))[..., : HIGHEST_FREQUENCY + 1]  # (n, h, up to 6)
     rows = (spectrum[:, : HIGHEST_FREQUENCY + 1], spectrum[:, -HIGHEST_FREQUENCY:])
-    magnitudes = torch.cat(rows, dim=1).abs().flatten(1)
+    magnitudes = torch.cat(rows, dim=1).abs().flatten(1)  # (n, up to 66), the zero frequency first
     return F.normalize(magnitudes[:, 1:])
 
 
@@ -218,10 +218,12 @@ def _distances(candidates: Tensor, images: Tensor) -> Tensor:
     A least-squares fit with an offset leaves 1 - r² of the variance, r being the correlation.
     """
     b, k = candidates.shape[:2]
+    # Without what blur and shift need at the border: (b k, h - 4, w - 4), below called h and w.
     fixed = F.avg_pool2d(_brightness(candidates.flatten(0, 1)), BLUR, stride=1)[:, 1:-1, 1:-1]
     h, w = fixed.shape[1:]
     # All windows of that size, (b, 3, 3, h, w), then one position a row, (b, 9, h w).
     moved = F.avg_pool2d(_brightness(images), BLUR, stride=1).unfold(1, h, 1).unfold(2, w, 1).reshape(b, 9, h * w)
+    # Of the nine positions the best: (b, k, 9) to (b, k).
     correlation = (_standardized(fixed.reshape(b, k, h * w)) @ _standardized(moved).mT).amax(-1)
     return (1 - correlation.clamp(min=0, max=1) ** 2).sqrt()
 

@@ -110,7 +110,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
     try:
         if path.exists() and not path.is_file():
             # To open a pipe would wait for whoever writes into it.
-            raise DataNotFoundError("{path}: this is no file.", path=path)
+            raise DataNotFoundError("{path}: this is not a file.", path=path)
         with path.open("rb") as raw:
             compressed = raw.read(2) == b"\x1f\x8b"
         with gzip.open(path, "rb") if compressed else path.open("rb") as stream:

@@ -39,7 +39,7 @@ def leaks_into_validation(train: Examples, val: Examples) -> list[Leak]:
 def places_without_leaks(train: Examples, val: Examples, test: Sealed) -> Tensor:
     """The places, ascending, of the training images of which neither the validation nor the test set has a copy.
 
-    Of the test set nothing is learnt but which training images it shares.
+    Nothing is learnt of the test set but which training images it shares.
     """
     places = torch.arange(len(train))
     # Of several copies a search names one, so it is repeated until there is none.
@@ -67,10 +67,10 @@ def compared(shape: tuple[int, int, int]) -> Message:
     """What a search among images of this shape (c, h, w) compares, and what it does not."""
     if min(shape[1:]) < SMALLEST:
         return Message(
-            "Compared were all images, byte by byte. They are too small to look for copies that differ in any pixel."
+            "All images were compared, byte by byte. They are too small to look for copies that differ in any pixel."
         )
     return Message(
-        "Compared were all images: byte by byte, and as pictures that were encoded again, moved by one pixel or given "
+        "All images were compared, byte by byte and for copies that were encoded again, moved by one pixel or given "
         "other brightness, contrast or colours. Copies that were mirrored, rotated, cropped or moved further are not "
         "found."
     )

@@ -60,9 +60,9 @@ class Manifest:
         if not (isinstance(manifest.source, str) and isinstance(manifest.val_fraction, float)):
             raise TypeError("source is a name and val_fraction a fraction")
         if not all(isinstance(size, int) and size > 0 for size in sizes):
-            raise ValueError(f"parts of {manifest.train_size} and {manifest.val_size} images are none")
+            raise ValueError(f"there cannot be parts of {manifest.train_size} and {manifest.val_size} images")
         if not all(isinstance(name, str) and name.isalnum() for name in names):
-            raise ValueError("its hashes are none")
+            raise ValueError("its hashes are not hashes")
         return manifest
 
     @property

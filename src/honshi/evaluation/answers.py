@@ -5,7 +5,7 @@ Which outputs go with which labels:
     logits (b, k), 2 classes or more    class numbers (b,) or (b, 1), or probabilities of the classes (b, k)
     logits (b, 1) or (b,), 2 classes    0 or 1, or the probability of class 1, (b,) or (b, 1)
 
-Everything else is refused: a score of it would be a number of nothing.
+Everything else is refused: a score of it would mean nothing.
 
 Shapes: b images in a batch; k classes.
 """
@@ -106,11 +106,11 @@ def classes_of(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         if labels.numel() == len(logits):
             return (logits.flatten() > 0).long(), (labels.flatten() > 0.5).long()
     elif labels.dim() == 1:
-        return logits.argmax(1), labels
+        return logits.argmax(1), labels  # class numbers (b,)
     elif labels.shape == logits.shape:
-        return logits.argmax(1), labels.argmax(1)
+        return logits.argmax(1), labels.argmax(1)  # probabilities (b, k)
     elif labels.shape == (len(logits), 1):
-        return logits.argmax(1), labels.squeeze(1)
+        return logits.argmax(1), labels.squeeze(1)  # class numbers (b, 1)
     raise ModelError(
         "Labels of shape {labels} do not go with logits of shape {logits}: they are class numbers, ({count},), or a "
         "probability for each of the model's outputs.",
@@ -143,7 +143,7 @@ def check_labels(logits: Tensor, labels: Tensor) -> None:
                 high=high,
             )
     elif labels.shape == logits.shape and labels.dim() == 2:
-        sums = labels.sum(1, dtype=torch.float64)
+        sums = labels.sum(1, dtype=torch.float64)  # (b,)
         if low < 0 or not bool(((sums - 1).abs() < 1e-2).all()):
             raise ModelError(
                 "Labels of shape {shape} are read as the probabilities of the classes, one row for each image, and the "

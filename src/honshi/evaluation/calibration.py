@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 BINS = 15
-# Softer or harder than this no classifier needs to be.
+# No classifier needs to be softer or harder than this.
 LOWEST, HIGHEST = 0.05, 20.0
 
 
@@ -78,10 +78,10 @@ def reliability(logits: Tensor, labels: Tensor, temperature: float = 1.0) -> Rel
         labels: int64 (n,).
         temperature: divides the logits.
     """
-    confidence, predictions = (logits.double() / temperature).softmax(1).max(1)
+    confidence, predictions = (logits.double() / temperature).softmax(1).max(1)  # (n,) both
     right = (predictions == labels).double()
-    places = (confidence * BINS).long().clamp(max=BINS - 1)
-    counts = torch.bincount(places, minlength=BINS)
+    places = (confidence * BINS).long().clamp(max=BINS - 1)  # (n,): the bin of each
+    counts = torch.bincount(places, minlength=BINS)  # (m,), as all that follows
     size = counts.clamp(min=1)
     mean_confidence = torch.bincount(places, weights=confidence, minlength=BINS) / size
     accuracy = torch.bincount(places, weights=right, minlength=BINS) / size

@@ -89,7 +89,7 @@ def compare_recipes(first_right: Tensor, second_right: Tensor) -> RecipeComparis
         first_right, second_right: bool (s, n), whether the model of each seed was right on each image;
             s and n at least 2.
     """
-    differences = second_right.double() - first_right.double()
+    differences = second_right.double() - first_right.double()  # (s, n)
     seeds, images = differences.shape
     difference = float(differences.mean())
     by_image = float(differences.mean(0).var()) / images

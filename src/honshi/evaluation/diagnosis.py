@@ -28,7 +28,7 @@ Verdict = Literal[
     "too-noisy",
 ]
 
-# What is large enough to be called by its name, once it is more than noise. They were set on trainings on
+# From where on something has a name, once it is more than noise. These thresholds were set on trainings on
 # MNIST (docs/diagnose.md).
 ERROR_RATIO = 1.5  # validation error over training error, beside a gap
 RISE = 0.05  # of the validation loss since its best epoch
@@ -143,8 +143,8 @@ def _judge(evidence: Evidence) -> Diagnosis:
                 "diverged",
                 evidence.shot,
                 Message(
-                    "Diverged in epoch {shot}: the loss shot above that of guessing, and the training ended where "
-                    "guessing is; lower the learning rate.",
+                    "Diverged in epoch {shot}: the loss shot above that of guessing, and the training ended no better "
+                    "than guessing; lower the learning rate.",
                     shot=evidence.shot,
                 ),
             )
@@ -226,8 +226,8 @@ def _judge(evidence: Evidence) -> Diagnosis:
             "too-noisy",
             None,
             Message(
-                "Too noisy to say: nothing stands out, and {val_size:,} validation images know the accuracy to ± "
-                "{half:.1%} only.",
+                "Too noisy to say: nothing stands out, and {val_size:,} validation images tell the accuracy only to ± "
+                "{half:.1%}.",
                 val_size=evidence.val_size,
                 half=half,
             ),

@@ -24,7 +24,7 @@ from honshi.models.modes import evaluating
 from honshi.native.layers import compiled_layers
 from honshi.runtime import device_of
 
-# Large enough that the price of calling operations vanishes, small enough that a convnet's features stay in the caches.
+# Large enough that the cost of calling operations vanishes, small enough that a convnet's features stay in cache.
 BATCH_SIZE = 250
 
 
@@ -83,7 +83,7 @@ def right_answers(model: nn.Module, data: Data) -> Tensor:
         SealedError, ModelError: as `infer`.
     """
     logits, labels = infer(model, data)
-    answered, true = _scored(logits, labels)
+    answered, true = _scored(logits, labels)  # (n,) both
     return (answered == true).cpu()
 
 
@@ -95,6 +95,7 @@ def loss_and_accuracy(model: nn.Module, data: Data, criterion: Criterion) -> tup
 
 
 def _scored(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """The class that each answer names and the one that is right, (n,) both."""
     check_labels(logits, labels)
     return classes_of(logits, labels)
 
@@ -132,7 +133,7 @@ def score(
     answered, true = _scored(logits, labels)
     count, classes = len(logits), 2 if is_binary(logits) else logits.shape[1]
     loss = _cross_entropy(logits, labels, true) if criterion is None else loss_of(criterion, logits, labels).item()
-    matrix = confusion_matrix(true.long(), answered, classes).cpu()
+    matrix = confusion_matrix(true.long(), answered, classes).cpu()  # (k, k)
     right = int(matrix.trace())
     return Evaluation(
         n=count,

@@ -156,8 +156,8 @@ class Evidence:
         if self.highest_jump is not None:
             said.append(
                 Message(
-                    "The validation loss jumps up and comes back by {height:.1%} in the mean epoch, the farthest at "
-                    "epoch {epoch}.",
+                    "The validation loss jumps up and comes back, by {height:.1%} in an average epoch and the "
+                    "farthest at epoch {epoch}.",
                     height=math.expm1(self.jumps),
                     epoch=self.highest_jump,
                 )

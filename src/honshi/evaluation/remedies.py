@@ -107,7 +107,7 @@ def _convolution(recipe: Recipe, available: int) -> Remedy | None:
 
 
 def _dropout(recipe: Recipe, available: int) -> Remedy | None:
-    return _if_possible("dropout", "no unit may rely on one other", recipe.model.with_more_dropout())
+    return _if_possible("dropout", "no unit may rely on any single other", recipe.model.with_more_dropout())
 
 
 def _weight_decay(recipe: Recipe, available: int) -> Remedy | None:
@@ -182,7 +182,7 @@ def _warm_up(recipe: Recipe, available: int) -> Remedy | None:
 def _clipping(recipe: Recipe, available: int) -> Remedy | None:
     if recipe.training.clip_grad_norm is not None:
         return None
-    return Remedy("gradient clipping", "no step may be of any length", {"training.clip_grad_norm": 1.0})
+    return Remedy("gradient clipping", "no single step may be too long", {"training.clip_grad_norm": 1.0})
 
 
 def _averaging(recipe: Recipe, available: int) -> Remedy | None:

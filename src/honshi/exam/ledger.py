@@ -30,7 +30,7 @@ from honshi.messages import Message
 
 # What the first entry names as the hash of the entry before it.
 BEGINNING = "0" * 64
-# After so long a wait it is said for whom, and after so long it is given up.
+# After this long whoever waits is told for whom; after this long the wait is given up.
 TELL_SECONDS, WAIT_SECONDS = 2.0, 120.0
 # A writer is between its two files for milliseconds.
 READS, PAUSE_SECONDS = 200, 0.01
@@ -113,7 +113,7 @@ class Ledger:
             ) from error
         try:
             holder = Holder(os.getpid(), platform.node(), datetime.now(UTC).isoformat(timespec="seconds"))
-            not_written(lambda: write_json(self._holder_path, asdict(holder)))  # who waits for it is told less then
+            not_written(lambda: write_json(self._holder_path, asdict(holder)))  # whoever waits is told less then
             yield
         finally:
             with suppress(OSError):

@@ -52,7 +52,7 @@ def test(
 
     What can fail is tried first, on black pictures. Then the opening is reserved in the ledger, before an image is
     shown to the model, so that one that is broken off counts too; the same model completes it. A model that has a
-    recorded result gets it again, which is no new opening. Another model is refused, unless ``again`` gives a reason.
+    recorded result gets it again: that is no new opening. Another model is refused, unless ``again`` gives a reason.
 
     Under torchrun only rank 0 opens; the others wait for its result.
 
@@ -68,7 +68,7 @@ def test(
 
     Raises:
         AlreadyOpenedError: another model has sat this test set; the message names it.
-        RequestError: this is no sealed test set, or the expectation is no accuracy.
+        RequestError: this is not a sealed test set, or the expectation is not an accuracy.
         ModelError: the model cannot be scored on it, so nothing is opened.
         LedgerError: the record cannot be kept, so nothing is opened.
     """
@@ -88,7 +88,7 @@ def prepare(model: nn.Module, sealed: Sealed) -> Sitting:
     """Read a test set, to know which exam it is; it is not yet shown to the model.
 
     Raises:
-        RequestError: this is no sealed test set.
+        RequestError: this is not a sealed test set.
     """
     if not isinstance(sealed, Sealed):
         raise RequestError(
@@ -164,7 +164,7 @@ class Sitting:
         try:
             json.dumps(record, allow_nan=False)
         except (TypeError, ValueError) as error:
-            raise RequestError("What is to be recorded is no JSON: {problem}.", problem=error) from error
+            raise RequestError("What is to be recorded cannot be written as JSON: {problem}.", problem=error) from error
         if pictures is not None:
             _check_room(pictures)
         # No model sees an image here, and what is found is told with the score alone.
@@ -305,7 +305,7 @@ def _draw(leaks: Sequence[Leak], train: Examples, images: Examples, pictures: Pa
 
 
 def _score_without(leaks: Sequence[Leak], model: nn.Module, images: Examples) -> dict[str, Any] | None:
-    """The score on the images that are no leaks; None if there are no others."""
+    """The score on the images that are not leaks; None if there are no others."""
     copies = {leak.right for leak in leaks}
     others = [place for place in range(len(images)) if place not in copies]
     if not others:

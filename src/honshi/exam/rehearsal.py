@@ -49,7 +49,7 @@ def rehearse(model: nn.Module, images: Examples) -> None:
     except Exception as error:
         raise _refused(
             Message(
-                "asked about pictures of its test set's shape it raised {kind}: {problem}",
+                "when asked about pictures of the test set's shape it raised {kind}: {problem}",
                 kind=type(error).__name__,
                 problem=error,
             )

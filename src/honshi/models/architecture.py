@@ -47,7 +47,7 @@ def from_architecture(
 
     Raises:
         ModelError: it is not one of honshi's own, or the weights are for another one.
-        KeyError, TypeError, ValueError: it is no architecture.
+        KeyError, TypeError, ValueError: it is not an architecture.
     """
     if weights is not None:
         # Shapes without memory for them: a description may claim any size.

@@ -59,7 +59,7 @@ def needed_card(model: nn.Module) -> Card:
     if card is None:
         raise ModelError(
             "Nothing is known of how this model wants its images. Train it with honshi.fit on honshi.Images, "
-            "load it with honshi.load_model, or say it: model.preprocessing = images.preprocessing."
+            "load it with honshi.load_model, or set it: model.preprocessing = images.preprocessing."
         )
     return card
 

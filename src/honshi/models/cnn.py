@@ -90,8 +90,8 @@ class CNN(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (b, c, h, w) to logits (b, k)."""
-        features = self.pool(self.stages(images))
-        logits: Tensor = self.classifier(self.dropout(features))
+        features = self.pool(self.stages(images))  # (b, the last width)
+        logits: Tensor = self.classifier(self.dropout(features))  # (b, k)
         return logits
 
 
@@ -99,6 +99,7 @@ class CNN(nn.Module):
 
 
 def _pooled(channels: int, width: int) -> nn.Sequential:
+    """(b, channels, h, w) to (b, width, ⌈h/2⌉, ⌈w/2⌉)."""
     return PoolingStage(
         nn.Conv2d(channels, width, 3, padding=1, bias=False),
         nn.MaxPool2d(2, ceil_mode=True),
@@ -108,6 +109,7 @@ def _pooled(channels: int, width: int) -> nn.Sequential:
 
 
 def _strided(channels: int, width: int) -> nn.Sequential:
+    """(b, channels, h, w) to (b, width, ⌊(h - 3)/2⌋, ⌊(w - 3)/2⌋)."""
     # No padding: what lies beyond the edge of the image has nothing to say, and 12 x 12 features of a digit
     # cost a quarter less than 14 x 14 in all that follows.
     return nn.Sequential(
@@ -137,4 +139,5 @@ class _Residual(nn.Module):
         self.norm = nn.BatchNorm2d(width)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Features (b, width, h, w) to the same shape."""
         return x + relu(self.norm(self.convolution(x)))

@@ -50,11 +50,12 @@ class Ensemble(nn.Module):
             if self.smallest_share:
                 members = max(1, min(members, len(images) // self.smallest_share))
             shares = images.tensor_split(members)
+            # Each share is about (b / m, c, h, w); their answers in order are (b, k) again.
             return torch.cat([member(share) for member, share in zip(self.members, shares, strict=False)])
         return log_mean_probability([member(images) for member in self.members])
 
 
 def log_mean_probability(logits: Sequence[Tensor]) -> Tensor:
     """Several answers (b, k) to the same images as one: the logarithm of the mean probability, (b, k)."""
-    answers = torch.stack([full_precision(answer) for answer in logits])
+    answers = torch.stack([full_precision(answer) for answer in logits])  # (m, b, k)
     return answers.log_softmax(-1).logsumexp(0) - math.log(len(answers))

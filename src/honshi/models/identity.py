@@ -43,14 +43,14 @@ def identity_of(model: nn.Module) -> str:
         digest.update(line.encode("utf-8", "surrogateescape") + b"\n")
     card = card_of(model)
     if card is not None:
-        # Of the background depends only whether a picture is worth a warning.
+        # The background only decides whether a picture is worth a warning.
         said = [(field.name, getattr(card.contract, field.name)) for field in fields(InputContract)]
         digest.update(_Content().of(dict(said) | {"background": None}).encode())
     return digest.hexdigest()
 
 
 class _Content:
-    """Values by what they hold, the same in each process; such that are equal, as 1 and 1.0, are the same.
+    """Values by what they hold, the same in each process; equal values, such as 1 and 1.0, count as the same.
 
     Attributes:
         known: objects that were met and what became of them, by id; they may hold one another.
@@ -71,7 +71,7 @@ class _Content:
         for key, value in sorted(vars(module).items()):
             # What torch's own layers keep under such names is derived, and differs between versions of torch.
             derived = key.startswith("_") and kind.__module__.startswith("torch.")
-            # What is said of pictures is told by the card.
+            # How pictures are prepared is part of the card.
             if key not in _OWN and not derived and not isinstance(value, InputContract):
                 yield f"{name}.{key} = {self.of(value)}"
         for hooks in (module._forward_pre_hooks, module._forward_hooks):

@@ -66,13 +66,13 @@ class MLP(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (b, c, h, w), or already flat (b, c * h * w), to logits (b, k)."""
-        x = images.flatten(1)
+        x = images.flatten(1)  # (b, c * h * w)
         for number in range(1, self.depth):
-            x = getattr(self, f"layer{number}")(x)
+            x = getattr(self, f"layer{number}")(x)  # (b, its size in hidden)
             if self.batch_norm:
                 x = getattr(self, f"norm{number}")(x)
             x = relu(x)
             if self.dropout is not None:
                 x = self.dropout(x)
-        logits: Tensor = getattr(self, f"layer{self.depth}")(x)
+        logits: Tensor = getattr(self, f"layer{self.depth}")(x)  # (b, k)
         return logits

@@ -52,7 +52,7 @@ class TTA(nn.Module):
         copies = [images]
         if self.shift:
             s, (height, width) = self.shift, images.shape[2:]
-            wide = pad(images, (s, s, s, s), mode="replicate")
+            wide = pad(images, (s, s, s, s), mode="replicate")  # (b, c, h + 2s, w + 2s)
             copies += [
                 wide[..., top : top + height, left : left + width]
                 for top, left in ((0, s), (2 * s, s), (s, 0), (s, 2 * s))

@@ -20,10 +20,10 @@ from honshi.runtime import is_as_made
 
 
 def conv_pool(convolution: nn.Module, pool: nn.Module, images: Tensor) -> Tensor:
-    """What a convolution makes of images, and max pooling of that: (b, 1, h, w) to (b, c, h/2, w/2).
+    """What a convolution makes of images, and max pooling of that: (b, 1, h, w) to (b, c, ⌈h/2⌉, ⌈w/2⌉).
 
-    Where it is compiled it gives the images no gradient, and its gradient has no gradient. Other layers are called
-    one after the other.
+    Where it is compiled, the images get no gradient, and its gradient cannot be differentiated again. Other layers
+    are called one after the other.
     """
     found = None if is_watched(images) or not images.is_cpu else kernels()
     dtype = _dtype_of_features()
@@ -40,6 +40,7 @@ def conv_pool(convolution: nn.Module, pool: nn.Module, images: Tensor) -> Tensor
         return max_pool(pool, convolution(images))
     weight = convolution.weight
     if torch.is_grad_enabled() and weight.requires_grad:
+        # (b, c, ⌈h/2⌉, ⌈w/2⌉), by a weight (c, 1, 3, 3).
         features: Tensor = _ConvPool.apply(images.contiguous(), weight, dtype, found)  # type: ignore[no-untyped-call]
     else:
         features, _ = found.conv_pool(images.contiguous(), weight, dtype, places=False)

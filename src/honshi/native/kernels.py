@@ -17,11 +17,11 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from honshi.native.library import Library, Signature, float64, int32, int64, load, parallel, pointer
 from honshi.native.tensors import address, disjoint, is_plain
 
-# Channels are computed in vectors of so many.
+# Channels are computed in vectors of this length.
 LANES = 8
 # Numbers that are worth a second thread.
 GRAIN = 1 << 15
-# Pixels of a line, as in the C code: four of these lie on a thread's stack.
+# Pixels of a line, at most, as in the C code: four lines lie on a thread's stack.
 WIDEST = 1 << 10
 
 
@@ -52,7 +52,7 @@ class Kernels:
         )
 
     def supports_pictures(self, images: Tensor, filters: Tensor) -> bool:
-        """The same of pictures of one channel, and of 3 x 3 filters (c, 1, 3, 3): float32."""
+        """The same for pictures of one channel (b, 1, h, w) and 3 x 3 filters (c, 1, 3, 3), both float32."""
         return (
             all(
                 is_plain(tensor) and tensor.dtype == torch.float32 and tensor.dim() == 4 for tensor in (images, filters)
@@ -67,7 +67,7 @@ class Kernels:
         )
 
     def supports_norm(self, norm: _BatchNorm, channels: int) -> bool:
-        """The same of a batch norm's weights and running moments, float32 (c,), where it has them."""
+        """The same for a batch norm's weights and running moments, float32 (c,), where it has them."""
         tensors = [norm.weight, norm.bias, norm.running_mean, norm.running_var]
         there = [tensor for tensor in tensors if tensor is not None]
         return (
@@ -123,12 +123,21 @@ class Kernels:
     def conv_pool(
         self, images: Tensor, filters: Tensor, dtype: torch.dtype, *, places: bool
     ) -> tuple[Tensor, Tensor | None]:
-        """Of pictures (b, 1, h, w), with a line of zeros around them, the convolution by filters (c, 1, 3, 3); of that
-        what `max_pool` gives, in float32 or bfloat16. The places only if they are wanted."""
+        """A convolution and max pooling of what it gives.
+
+        Args:
+            images: (b, 1, h, w); a line of zeros is laid around them.
+            filters: (c, 1, 3, 3).
+            dtype: of the outputs, float32 or bfloat16.
+            places: whether they are wanted.
+
+        Returns:
+            As `max_pool`: (b, c, ⌈h/2⌉, ⌈w/2⌉), and the places or None.
+        """
         (b, _, h, w), c = images.shape, len(filters)
         outputs = _empty_features(b, c, -(-h // 2), -(-w // 2), dtype=dtype)
         which = _empty(outputs.numel(), dtype=torch.uint8) if places else None
-        by_tap = filters.reshape(c, -1).t().contiguous()
+        by_tap = filters.reshape(c, -1).t().contiguous()  # (9, c)
         fits = self.code.conv_pool(
             address(images, torch.float32, (b, 1, h, w)),
             address(by_tap, torch.float32, (9, c)),
@@ -144,7 +153,7 @@ class Kernels:
         return outputs, which
 
     def conv_pool_gradient(self, gradient: Tensor, images: Tensor, filters: Tensor, places: Tensor) -> Tensor:
-        """The gradient with respect to the filters, from that with respect to the outputs."""
+        """The gradient with respect to the filters (c, 1, 3, 3), from that with respect to the outputs."""
         (b, _, h, w), c = images.shape, len(filters)
         size = (b, c, -(-h // 2), -(-w // 2))
         gradient = gradient.contiguous(memory_format=torch.channels_last)
@@ -165,7 +174,7 @@ class Kernels:
         return torch.empty_like(filters).copy_(by_tap.t().view(c, 1, 3, 3))
 
     def sums(self, inputs: Tensor) -> Tensor:
-        """Of each channel the sum and the sum of squares, and of how many numbers, float64 (2 c + 1,)."""
+        """The sum of each channel, its sum of squares, and how many numbers each has, float64 (2 c + 1,)."""
         rows, channels = _rows(inputs)
         partial = self._partial(rows, channels)
         sums = _empty(2 * channels + 1, dtype=torch.float64)
@@ -202,8 +211,8 @@ class Kernels:
         return moments, factors
 
     def gradient_sums(self, gradient: Tensor, inputs: Tensor, moments: Tensor) -> tuple[Tensor, Tensor]:
-        """Of each channel the sum of the gradient and of its product with inputs - mean, float64 (2, c); and the
-        gradients at weight and bias, float32 (2, c)."""
+        """For each channel the sum of the gradient and of its product with inputs - mean, float64 (2, c); and the
+        gradients with respect to weight and bias, float32 (2, c)."""
         rows, channels = _rows(inputs)
         partial = self._partial(rows, channels)
         sums, to_weights = _empty(2, channels, dtype=torch.float64), _empty(2, channels)
@@ -239,7 +248,7 @@ class Kernels:
         return factors
 
     def scaled(self, inputs: Tensor, factors: Tensor, other: Tensor | None = None) -> Tensor:
-        """By channel inputs x factors[0] + factors[1], and + other x factors[2]; factors are float32 (2 or 3, c)."""
+        """For each channel inputs x factors[0] + factors[1] (+ other x factors[2]); factors are float32 (2 or 3, c)."""
         rows, channels = _rows(inputs)
         outputs = torch.empty_like(inputs)
         self.code.norm_scale(

@@ -1,4 +1,7 @@
-"""Layers that compute in C while honshi trains or scores a model, and as torch does everywhere else."""
+"""Layers that compute in C while honshi trains or scores a model, and as torch does everywhere else.
+
+Shapes: (b, c, h, w) features.
+"""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ def _is_whole(path: Path) -> bool:
 def _opened(path: Path, signatures: Mapping[str, Signature]) -> ctypes.CDLL:
     """
     Raises:
-        OSError: it is no library for this machine.
+        OSError: it is not a library for this machine.
         CompilerError: it does not have the functions.
     """
     code = ctypes.CDLL(str(path))

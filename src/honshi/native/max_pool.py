@@ -33,14 +33,14 @@ def is_two_by_two(pool: nn.Module) -> TypeGuard[nn.MaxPool2d]:
 
 
 def keeps_edges(pool: nn.MaxPool2d, inputs: Tensor) -> bool:
-    """Whether of a pooling in windows of 2 x 2 no pixel of the inputs is left out."""
+    """Whether pooling in windows of 2 x 2 leaves out no pixel of the inputs."""
     return pool.ceil_mode or not (inputs.shape[-2] % 2 or inputs.shape[-1] % 2)
 
 
 def max_pool(pool: nn.Module, inputs: Tensor) -> Tensor:
     """What a pooling layer does; compiled where it `is_two_by_two`, (b, c, h, w) to (b, c, h/2, w/2).
 
-    Where it is compiled its gradient has no gradient.
+    Where it is compiled, its gradient cannot be differentiated again.
     """
     if (
         not is_watched(inputs)

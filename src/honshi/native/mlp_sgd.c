@@ -9,7 +9,7 @@
    pixel's byte, s = 1 / (255 std) and m = mean / std, so with W the first layer's weights (inputs, units):
 
      forward   x W + b  =  s sum_p p W_p + (b - m S)          S = the sum of the rows of W
-     update    W += x^T d  =  s p^T d - m 1 sum(d)            d = the gradient at the units, times -lr / b
+     update    W += x^T d  =  s p^T d - m 1 sum(d)            d = gradient w.r.t. the units, times -lr / b
 
    Only pixels above 0 contribute to the first sums. The last term is the same for every row of W, so it is
    kept once, as `shift`, and W = V + shift. S is kept in double precision.
@@ -257,7 +257,7 @@ static void cross_entropy(Net *net, int r, int64_t label, float factor)
 }
 
 /* Some images of the batch through the other layers, the loss, and back to the first. */
-static void there_and_back(Net *net, const int64_t *labels, const int64_t *order, int from, int to, float factor)
+static void forward_and_backward(Net *net, const int64_t *labels, const int64_t *order, int from, int to, float factor)
 {
     const int rows = to - from, last = net->layers;
     for (int l = 2; l <= last; l++) {
@@ -387,8 +387,8 @@ static void train(Epoch *epoch, int thread)
         const int count = (int)(epoch->count - at < epoch->batch ? epoch->count - at : epoch->batch);
         first_layer(net, epoch, order, count, thread);
         wait_for_all(epoch, net->threads);
-        there_and_back(net, epoch->labels, order, count * thread / net->threads, count * (thread + 1) / net->threads,
-                       -epoch->lr / count);
+        forward_and_backward(net, epoch->labels, order, count * thread / net->threads,
+                             count * (thread + 1) / net->threads, -epoch->lr / count);
         transpose_masks(net, epoch, order, count, thread);
         wait_for_all(epoch, net->threads);
         /* Each thread adds up the same numbers and comes to the same conclusion. */

@@ -21,9 +21,9 @@ from torch.autograd.graph import increment_version
 from honshi.native.library import Library, Signature, float32, int32, int64, load, pointer
 from honshi.native.tensors import address
 
-# How many linear layers the C code has room for.
+# How many linear layers a network may have: the C code has room for no more.
 FEWEST_LAYERS, MOST_LAYERS = 2, 16
-# What it answers where images or labels are not there.
+# What it answers where an image or a label is out of range.
 OUTSIDE = -(1 << 63)
 
 
@@ -36,7 +36,7 @@ class IndexedImages:
             code: the compiled library.
             pixels: uint8 (n, …), on the CPU.
             labels: int64 (n,).
-            scale: what a pixel counts, 1 / (255 std).
+            scale: what one unit of a pixel is worth, 1 / (255 std).
         """
         self.source = pixels, labels
         self.versions = pixels._version, labels._version
@@ -94,7 +94,7 @@ class Network:
         self.code = code
         self.widths = tuple(widths)
         self.scale = 1 / (255 * std)
-        given = np.array(widths, dtype=np.int32)
+        given = np.array(widths, dtype=np.int32)  # (layers + 1,)
         self.net = code.mlp_new(len(widths) - 1, given.ctypes.data, batch_size, self.scale, mean / std)
         if not self.net:
             raise MemoryError("There is not enough memory for a copy of the network.")

@@ -20,7 +20,7 @@ from honshi.native.tensors import address, is_plain
 
 # Where the shorter side is longer, torch's products keep all cores busy, and little is left to win.
 LARGEST = 128
-# Of all matrices together, numbers that are worth a second thread.
+# From so many numbers on, in all matrices together, a second thread is worth it.
 GRAIN = 1 << 12
 
 

@@ -54,7 +54,7 @@ class SharedSum:
             raise OSError(str(found.why))
         code = found.code
         if not hasattr(os, "memfd_create"):  # Python was built for a system older than Linux 3.17
-            raise OSError("There are no files without a name here.")
+            raise OSError("This system has no files without a name.")
         self.code = code
         self.rank = rank
         self.size = size

@@ -136,13 +136,13 @@ class Muon(Optimizer):
 
 
 def _step(parameter: Tensor, momentum: Tensor, group: dict[str, Any]) -> None:
-    """What `CompiledSteps` does, by operations of torch: for matrices that it does not take."""
+    """What `CompiledSteps` does, by operations of torch: for matrices that it does not support."""
     gradient = parameter.grad
     assert gradient is not None
     momentum.lerp_(gradient, 1 - group["momentum"])
     order = _memory_order(parameter)
-    ahead = gradient.lerp(momentum, group["momentum"]).permute(order)
-    direction = orthogonalized(ahead.flatten(1))
+    ahead = gradient.lerp(momentum, group["momentum"]).permute(order)  # (r, …)
+    direction = orthogonalized(ahead.flatten(1))  # (r, c)
     # A tall matrix answers with a vector that is longer by this than what a square one gives.
     rows, columns = direction.shape
     direction *= max(1.0, rows / columns) ** 0.5 * group["lr"]
@@ -162,7 +162,7 @@ def _memory_order(weight: Tensor) -> tuple[int, ...]:
 
 
 def orthogonalized(matrix: Tensor) -> Tensor:
-    """About the nearest matrix with orthonormal rows, or columns where it is tall, (r, c).
+    """About the nearest matrix with orthonormal rows, or columns where it is tall, (r, c) to (r, c).
 
     By the iteration of Newton and Schulz, X ← aX + b(XXᵀ)X + c(XXᵀ)²X, of matrix products alone. Its
     singular values end between 0.7 and 1.2; those of a matrix of zeros stay 0.
@@ -174,7 +174,7 @@ def orthogonalized(matrix: Tensor) -> Tensor:
     """
     a, b, c = COEFFICIENTS
     tall = matrix.shape[0] > matrix.shape[1]
-    x = matrix.T if tall else matrix
+    x = matrix.T if tall else matrix  # (s, l), its shorter side first
     # By this norm no singular value is above 1.
     x = x / x.norm().clamp(min=1e-7)
     if torch.get_float32_matmul_precision() != "highest":
@@ -182,7 +182,7 @@ def orthogonalized(matrix: Tensor) -> Tensor:
             gram = x @ x.T
             x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     else:
-        gram = x @ x.T
+        gram = x @ x.T  # (s, s), as are product, change and half
         product = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
         for step in range(STEPS):
             change = torch.addmm(gram, gram, gram, beta=b, alpha=c)  # Q - aI

@@ -48,7 +48,7 @@ class Normalization:
             found = [_histogram(channel) for channel in block.cpu().unbind(1)]
             histograms = list(map(torch.add, histograms, found)) if histograms else found
         means, stds = [], []
-        values = torch.arange(256, dtype=torch.float64) / 255
+        values = torch.arange(256, dtype=torch.float64) / 255  # of each entry of a histogram (256,)
         for counts in [histogram.double() for histogram in histograms]:
             mean = (counts * values).sum() / counts.sum()
             variance = (counts * (values - mean) ** 2).sum() / counts.sum()
@@ -67,7 +67,7 @@ class Normalization:
         # In units of [0, 255], so that no pass over the batch is spent on dividing by 255.
         if len(self.mean) == 1:
             return pixels.float().sub_(255 * self.mean[0]).div_(255 * self.std[0])
-        mean = torch.tensor(self.mean, device=pixels.device).view(-1, 1, 1) * 255
+        mean = torch.tensor(self.mean, device=pixels.device).view(-1, 1, 1) * 255  # (c, 1, 1)
         std = torch.tensor(self.std, device=pixels.device).view(-1, 1, 1) * 255
         return pixels.float().sub_(mean).div_(std)
 
@@ -103,7 +103,7 @@ class Scale:
 
 @dataclass(frozen=True, kw_only=True)
 class InputContract:
-    """What must happen to a picture before a model may see it. The model owns it; classes are no part of it.
+    """What must happen to a picture before a model may see it. The model owns it; the classes are not part of it.
 
     Attributes:
         shape: (c, h, w) of one image.
@@ -127,7 +127,7 @@ class InputContract:
 
 @dataclass(frozen=True, kw_only=True)
 class Preprocessing(InputContract):
-    """An input contract together with the names of the classes: what is told to a model of one's own.
+    """An input contract together with the names of the classes: what a user's own model is told.
 
     Attributes:
         classes: the name of each class.

@@ -1,4 +1,4 @@
-"""MNIST's form: how its makers brought handwritten digits into 28×28 pixels, and how any picture of one is brought so.
+"""MNIST's form: how its makers brought digits into 28×28 pixels, and how any picture of one is brought into it.
 
 A digit is light on dark, fits in a box of 20×20 pixels, and has its centre of mass in the middle of the picture
 (LeCun et al., "Gradient-based learning applied to document recognition", 1998). What a network has learnt from such
@@ -37,7 +37,7 @@ def has_form(pixels: Tensor) -> bool:
     """Whether training images, uint8 (n, c, h, w), have been brought into this form; some of them will do."""
     if pixels.shape[1:] != FORM_SHAPE or not len(pixels):
         return False
-    images = pixels[:, 0].cpu().numpy()
+    images = pixels[:, 0].cpu().numpy()  # (n, 28, 28)
     return float(np.mean([_is_in_form(image, dark=0, smallest=BOX - 1, apart=0.75) for image in images])) > 0.98
 
 
@@ -66,7 +66,7 @@ def _is_in_form(image: NDArray[np.uint8], *, dark: int, smallest: int, apart: fl
 
 def _centre_of_mass(image: NDArray[np.uint8] | Ink) -> tuple[float, float]:
     """Row and column, of pixels that are counted from 0."""
-    values = image.astype(np.float64)
+    values = image.astype(np.float64)  # (h, w)
     height, width = values.shape
     total = values.sum()
     return float(values.sum(1) @ np.arange(height) / total), float(values.sum(0) @ np.arange(width) / total)
@@ -105,7 +105,7 @@ def _ink(picture: Image.Image) -> Ink | None:
     light = _blurred(light, max(shrunk.size) // 160)
     if _is_light_on_dark(light):
         light = 1 - light
-    # Paper is what remains where all that is narrower than a pen's line is filled from its sides. A first look takes
+    # Paper is what remains where all that is narrower than a pen's line is filled from its sides. The first look takes
     # even the thickest line for one; it tells how wide this one is, so that less of a shadow's edge is taken for ink.
     reach = max(3, max(light.shape) // 3)
     while True:
@@ -149,7 +149,7 @@ def _lines(missing: Ink) -> Ink:
 
 
 def _belongs(drawn: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Where the digit is among all that is drawn: the largest piece and what is no mere speck beside it.
+    """Where the digit is among all that is drawn: the largest piece and what is more than a speck beside it.
 
     Pieces are told apart on a coarse grid, so that a line with gaps is one.
     """
@@ -160,7 +160,7 @@ def _belongs(drawn: NDArray[np.bool_]) -> NDArray[np.bool_]:
     counts = padded.reshape(height, cell, width, cell).sum((1, 3))
     pieces = _pieces(counts > 0)
     sizes = np.bincount(pieces.ravel(), counts.ravel())
-    # What reaches the edge of the picture is rather a shadow, a margin, or the table; be it so large.
+    # What reaches the edge of the picture is more likely a shadow, a margin, or the table, however large.
     edges = np.unique(np.concatenate([pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]]))
     sizes[edges] *= 0.2
     kept = sizes >= 0.08 * sizes[1:].max()
@@ -248,6 +248,7 @@ def _placed(ink: Ink) -> NDArray[np.uint8]:
     cut = Image.fromarray((ink[top:bottom, left:right] * 255).astype(np.uint8))
     scale = BOX / max(cut.size)
     size = max(1, round(cut.width * scale)), max(1, round(cut.height * scale))
+    # (h, w) within the box, its longer side 20.
     digit = np.asarray(cut.resize(size, Image.Resampling.LANCZOS if scale > 1 else Image.Resampling.BOX))
     digit = np.rint(digit * (255 / max(1, digit.max()))).astype(np.uint8)
     canvas = np.zeros((SIZE, SIZE), np.uint8)

@@ -20,7 +20,7 @@ class Found:
 
     Attributes:
         pictures: files to be read, and what calls itself a picture and cannot be.
-        others: files in folders that are no pictures of a format that is read.
+        others: files in folders that are not pictures in a format that is read.
     """
 
     pictures: list[Path]
@@ -43,7 +43,7 @@ def find_pictures(paths: Sequence[Path]) -> Found:
                 (found.pictures if _to_be_tried(file) else found.others).append(file)
             if len(found.pictures) == before:
                 raise DataNotFoundError(
-                    "{path}: there is no image in this folder, and {others:,} other files. What is read is {formats}.",
+                    "{path}: there is no image in this folder, and {others:,} other files. honshi reads {formats}.",
                     path=path,
                     others=len(found.others),
                     formats=", ".join(readable()),
@@ -56,7 +56,7 @@ def find_pictures(paths: Sequence[Path]) -> Found:
 
 
 def _below(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]:
-    """All in a folder that is no folder, and folders that cannot be looked into."""
+    """All in a folder but its folders, and folders that cannot be looked into."""
     here = folder.stat()
     above |= {(here.st_dev, here.st_ino)}
     try:

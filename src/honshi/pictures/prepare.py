@@ -45,7 +45,7 @@ def prepare(image: Picture, contract: InputContract, *, invert: bool = False) ->
     form before, as MNIST's were, a picture that is not in it is brought into it instead.
 
     Args:
-        image: a file or pixels; such as are what they shall become are left alone.
+        image: a file or pixels; pixels that have the model's shape and type already are left alone.
         contract: what the model wants; ``images.preprocessing`` is one. Without its form (``dataclasses.replace(…,
             form=None)``) a picture is taken as it is.
         invert: swap dark and light first.
@@ -74,7 +74,7 @@ def prepared(image: Picture, contract: InputContract, *, invert: bool = False) -
 
 
 def looks_inverted(pixels: Tensor, contract: InputContract) -> bool:
-    """Whether an image, uint8 (c, h, w), has a light border where the training images had a dark one, or reverse."""
+    """Whether an image, uint8 (c, h, w), has a light border where training images had a dark one, or the reverse."""
     return abs(border_brightness(pixels) - contract.background) > 0.6
 
 
@@ -104,7 +104,7 @@ def _from_pixels(image: NDArray[np.uint8] | Tensor) -> Image.Image:
                 shape=shape,
                 hint=" Put the channels first: image.permute(2, 0, 1)." if shape[2:] in ((1,), (3,), (4,)) else "",
             )
-        pixels = image.cpu().numpy()
+        pixels = image.cpu().numpy()  # (h, w) or (c, h, w)
         if pixels.ndim == 3:
             pixels = pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
         return Image.fromarray(np.ascontiguousarray(pixels))
@@ -123,5 +123,5 @@ def _border(picture: Image.Image) -> int | tuple[int, ...]:
     """The median colour of the four corners."""
     width, height = picture.size
     corners = [picture.getpixel((x, y)) for x in (0, width - 1) for y in (0, height - 1)]
-    median = np.median(np.array(corners), axis=0).astype(int)
+    median = np.median(np.array(corners), axis=0).astype(int)  # of (4,) or (4, 3)
     return int(median) if median.ndim == 0 else tuple(int(value) for value in median)

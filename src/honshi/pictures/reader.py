@@ -31,7 +31,7 @@ def read(path: str | Path, contract: InputContract) -> Image.Image:
 
     Raises:
         DataNotFoundError: there is no such file.
-        ImageError: it is no picture, damaged, too large, or has values outside the scale.
+        ImageError: it is not a picture, is damaged, too large, or has values outside the scale.
     """
     try:
         kind = Path(path).stat().st_mode

@@ -109,7 +109,7 @@ def read_entry(value: Any) -> Any:
     if value and all(isinstance(inner, Mapping | Range | Choices) for inner in value.values()):
         return {kind: read_entry(inner) for kind, inner in value.items()}
     raise problem(
-        "{found} says no range: give low and high, choices, layers with low and high, strength, or a range for each "
+        "{found} gives no range: write low and high, choices, layers with low and high, strength, or a range for each "
         "kind.{nearest}",
         found=", ".join(value) or "nothing",
         nearest=nearest(next(iter(value), ""), [key for key, _ in _TOLD_BY]),

@@ -155,7 +155,7 @@ class Run:
                 if row.epoch != number:
                     raise ValueError(f"epoch {row.epoch} is in the place of epoch {number}")
                 if not (0 <= row.train_accuracy <= 1 and 0 <= row.val_accuracy <= 1 and math.isfinite(row.val_loss)):
-                    raise ValueError(f"loss and accuracy of epoch {number} are none")
+                    raise ValueError(f"loss and accuracy of epoch {number} are not possible")
             return rows
 
     @property
@@ -181,7 +181,7 @@ class Run:
         """Where the training diverged, if it did."""
         if not (self.path / "diverged.json").exists():
             return None
-        with self._damage("diverged.json", "this is no record of a divergence"):
+        with self._damage("diverged.json", "this is not the record of a divergence"):
             return Divergence(**json.loads(self._text("diverged.json")))
 
     def model(self) -> nn.Module:

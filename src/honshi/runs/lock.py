@@ -31,7 +31,7 @@ else:
         fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
 
 
-def take(descriptor: int) -> bool | None:
+def acquire(descriptor: int) -> bool | None:
     """Take the lock on a file that is open; it is held until that is closed, or the process ends.
 
     Returns:

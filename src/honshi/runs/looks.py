@@ -24,7 +24,7 @@ from honshi.messages import Message
 
 Kind = Literal["epoch", "validate", "compare", "trial"]
 
-# What `note` has written of the kind; within the other values the quotation marks would have strokes before them.
+# What `note` has written of the kind; inside the other values quotation marks are escaped.
 KINDS = re.compile(rb'"kind": "(\w+)"')
 LINE = 65536
 # A power cut may leave zeros.

@@ -25,7 +25,7 @@ STOP = "stop"
 
 LOST = (
     "{run}: this run's folder was deleted or renamed while it was trained, so the training has ended. "
-    "Where it has another name, go on with honshi train --resume and that."
+    "If it has a new name, go on with it: honshi train --resume NEWNAME."
 )
 HEARTBEAT_SECONDS = 2.0
 LOOK_SECONDS = 0.25
@@ -179,7 +179,7 @@ def _opened(run: Path) -> tuple[int, bool]:
             )
         except OSError as error:
             raise WriteError("{problem}", error, problem=explain(error)) from error
-        taken = lock.take(descriptor)
+        taken = lock.acquire(descriptor)
         if taken is not False:
             return descriptor, taken is True
         os.close(descriptor)

@@ -78,12 +78,12 @@ class Sidecar(BaseModel):
     @model_validator(mode="after")
     def _belongs_together(self) -> Self:
         if not isinstance(self.architecture.get("kind"), str):
-            raise ValueError("the architecture is of no kind")  # noqa: TRY004  # what pydantic makes a sentence of
+            raise ValueError("the architecture is of no known kind")  # noqa: TRY004  # what pydantic makes a sentence of
         told = (self.classes, self.input_shape, self.normalization, self.background)
         if all(one is None for one in told):
             return self
         if self.classes is None or self.input_shape is None or self.normalization is None or self.background is None:
-            raise ValueError("of classes, input_shape, normalization and background some are missing")
+            raise ValueError("not all of classes, input_shape, normalization and background are there")
         if math.prod(self.input_shape) > MOST_INPUTS:
             raise ValueError(f"an image of {math.prod(self.input_shape):,} numbers is too large")
         if not len(self.normalization.mean) == len(self.normalization.std) in (1, self.input_shape[0]):
@@ -183,7 +183,7 @@ def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
     try:
         if not path.is_file():
             path.stat()
-            raise SafetensorError("it is no file")
+            raise SafetensorError("it is not a file")
         with safe_open(path, "pt") as weights:
             return {name: tuple(weights.get_slice(name).get_shape()) for name in weights.keys()}  # noqa: SIM118
     except OSError as error:

@@ -44,7 +44,7 @@ def find(name: str, folder: Path = RUNS) -> Run:
         return matching[0]
     if matching:
         raise RunNotFoundError(
-            "{name!r} begins the names of {count} runs: {names}. Give more of it.",
+            "The names of {count} runs begin with {name!r}: {names}. Give more of the name.",
             name=name,
             count=len(matching),
             names=", ".join(run.name for run in matching),

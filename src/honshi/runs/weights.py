@@ -25,8 +25,8 @@ def save(model: nn.Module, path: str | Path) -> None:
     """Write ``path`` (weights, safetensors) and the sidecar of the same name that ends in ``.json``.
 
     Args:
-        model: any module; what computes it on several devices or compiled is no part of it. Where it has a card,
-            the sidecar says how a picture becomes its input, and by what its logits are divided when
+        model: any module; what wraps it, for several devices or compiled, is not part of it. Where it has a card, the
+            sidecar says how a picture becomes its input, and by what its logits are divided when
             probabilities are made of them.
         path: usually ends in ``.safetensors``.
     """

@@ -47,7 +47,7 @@ def check_parts(model: nn.Module, criterion: Criterion, optimizer: Optimizer, sc
 
     Raises:
         ArgumentError: one of them is of another kind, or a schedule of another optimizer.
-        ModelError: the optimizer would not train this model; or the loss is no mean.
+        ModelError: the optimizer would not train this model; or the loss is not a mean.
     """
     for name, part in (("model", model), ("criterion", criterion), ("optimizer", optimizer)):
         if isinstance(part, type):

@@ -1,6 +1,6 @@
 """The average of the weights along the way, which is often a better model than any one place on it.
 
-A step of gradient descent jumps about the place that it is heading for; the mean of many steps lies closer.
+Gradient descent jumps about the place that it is heading for; the mean of many steps lies closer.
 """
 
 from __future__ import annotations

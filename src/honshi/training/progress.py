@@ -16,7 +16,7 @@ from honshi.messages import Message
 from honshi.training.draws import Draws
 
 
-class Stop(Exception):  # noqa: N818  # it is no error
+class Stop(Exception):  # noqa: N818  # it is not an error
     """Raise it in ``on_step`` or ``on_epoch`` of `fit`: the training ends after that step, and can go on from there.
 
     The compiled loop asks ``on_step`` after a block of steps alone, and of several processes all end a few steps later.

@@ -4,7 +4,7 @@ search.toml   the recipe around which is searched, with its space
 study.db      the trials; in the database that --storage names, where there is one
 trials.csv    the same for a spreadsheet
 best.toml     the recipe of the best trial
-base/         the recipe that was begun with, trained from several seeds
+base/         the original recipe, trained from several seeds
 trial-…/      the best trial's recipe from the same seeds
 tune.json     what came out
 tune.png      the same as a picture
@@ -182,7 +182,7 @@ class Search:
         on_progress: Callable[[Progress], None] = lambda progress: None,
         on_seed: Callable[[Run], None] = lambda run: None,
     ) -> dict[str, Any]:
-        """Search, then train the best recipe and the one begun with from the same fresh seeds.
+        """Search, then train the best recipe and the original one from the same fresh seeds.
 
         Interrupted, it keeps all finished trials; what was being tried is tried again by the next call.
 
@@ -245,7 +245,7 @@ class Search:
             raise RunError("{folder}: another honshi tune is at work in this folder.", folder=self.folder) from None
         except OSError as error:
             raise RunError(
-                "{folder}: this folder cannot be worked in: {problem}.", folder=self.folder, problem=error.strerror
+                "{folder}: this folder cannot be used: {problem}.", folder=self.folder, problem=error.strerror
             ) from error
         with lock:
             if not self.place.shared:
@@ -344,7 +344,7 @@ class Search:
                 helper.join()
 
     def _finish(self, study: optuna.Study, seeds: int, on_seed: Callable[[Run], None]) -> dict[str, Any]:
-        """The best recipe and the one begun with, trained and compared; what came out, as values and as files."""
+        """The best recipe and the original one, trained and compared; what came out, as values and as files."""
         trials = trials_of(study)
         best = best_of_trials(trials)
         if best is None or best.accuracy is None:

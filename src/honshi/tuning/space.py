@@ -169,7 +169,7 @@ def differences(recipe: Recipe, base: Recipe) -> dict[str, Any]:
     """The keys in which a recipe differs from another, with its own values: what `Recipe.changed` asks for."""
     own, others = _flat(recipe), _flat(base)
     kinds = {key: kind for key, kind in own.items() if key.endswith(".kind") and kind != others[key]}
-    # What comes along with another kind of itself is no change of its own.
+    # What comes along with another kind by itself is not a change of its own.
     others = _flat(base.changed(kinds))
     return kinds | {key: value for key, value in own.items() if value != others[key]}
 

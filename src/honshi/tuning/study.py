@@ -60,7 +60,8 @@ def database_url(url: str) -> str:
         parsed = make_url(url)
     except ArgumentError:
         raise RequestError(
-            "--storage {url}: this is no database. Give postgresql://USER:PASSWORD@HOST/DATABASE, or leave it out.",
+            "--storage {url}: this is not a database's address. Give postgresql://USER:PASSWORD@HOST/DATABASE, or "
+            "leave it out.",
             url=url,
         ) from None
     if parsed.drivername in ("postgresql", "postgres"):

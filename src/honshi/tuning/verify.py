@@ -1,8 +1,8 @@
 """A study that goes on is looked at before anything is written to it: what is damaged stays as it is.
 
-The file is copied, and the copy is opened. What Optuna and SQLAlchemy make of a damaged one is no closed list: an error
-of any kind on the copy means that the file cannot be gone on with. What opens may still hold values that no trial of
-this search can have.
+The file is copied, and the copy is opened. What Optuna and SQLAlchemy make of a damaged one is not a closed list: an
+error of any kind on the copy means that the search cannot go on with the file. What opens may still hold values that
+no trial of this search can have.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _refused(where: str) -> Iterator[None]:
     else:
         return
     raise RunError(
-        "{where}: the trials of this search cannot be gone on with: {problem}. They have been left as they are. Put a "
+        "{where}: this search cannot go on with its trials: {problem}. They have been left as they are. Put a "
         "whole copy of them back, or begin a new search in another folder.",
         where=where,
         problem=problem,
@@ -115,7 +115,7 @@ def _verify(trials: Sequence[FrozenTrial], recipe: Recipe) -> None:
                 raise _DamagedError("its accuracy is {value}", value=trial.value)
             for attribute in ("worker", "problem"):
                 if not isinstance(trial.user_attrs.get(attribute, ""), str):
-                    raise _DamagedError("its {attribute} is no text", attribute=attribute)
+                    raise _DamagedError("its {attribute} is not text", attribute=attribute)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 study.add_trial(trial)

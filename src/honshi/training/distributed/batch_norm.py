@@ -50,9 +50,10 @@ class _Normalise(torch.autograd.Function):
         over_features: Norm,
         over_channels: Norm,
     ) -> Tensor:
-        sums = over_features.sums(inputs)
+        sums = over_features.sums(inputs)  # (2 c + 1,), see `Kernels`
         world.add_up(sums)
         ctx.count = float(sums[-1])
+        # (2, c) both.
         ctx.moments, factors = over_channels.moments(norm, sums, _momentum(norm) if ctx.count else None)
         ctx.save_for_backward(inputs)
         ctx.norm, ctx.world = norm, world
@@ -65,10 +66,10 @@ class _Normalise(torch.autograd.Function):
         (inputs,) = ctx.saved_tensors
         last = inputs.dim() == 4 and inputs.is_contiguous(memory_format=torch.channels_last)
         gradient = gradients[0].contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
-        # At weight and bias of this process alone: these are added up with those of all other weights.
-        sums, to_weights = ctx.over_features.gradient_sums(gradient, inputs, ctx.moments)
+        # Those of weight and bias are of this process alone: they are added up with those of all other weights.
+        sums, to_weights = ctx.over_features.gradient_sums(gradient, inputs, ctx.moments)  # (2, c) both
         ctx.world.add_up(sums)
-        factors = ctx.over_channels.gradient_factors(ctx.norm, sums, ctx.moments, ctx.count)
+        factors = ctx.over_channels.gradient_factors(ctx.norm, sums, ctx.moments, ctx.count)  # (3, c)
         to_weight = to_weights[0].to(ctx.norm.weight.dtype) if ctx.needs_input_grad[1] else None
         to_bias = to_weights[1].to(ctx.norm.bias.dtype) if ctx.needs_input_grad[2] else None
         to_inputs = ctx.over_features.scaled(gradient, factors, inputs)
@@ -85,7 +86,10 @@ def _momentum(norm: _BatchNorm) -> float | None:
 
 
 class InTorch:
-    """What `Kernels` does for batch norm, by operations of torch: for features that those do not support."""
+    """What `Kernels` does for batch norm, by operations of torch: for features that those do not support.
+
+    Arguments, answers and their shapes are those of `Kernels`.
+    """
 
     def sums(self, inputs: Tensor) -> Tensor:
         channels = inputs.shape[1]
@@ -96,11 +100,11 @@ class InTorch:
         mean, variance = torch.batch_norm_update_stats(full_precision(inputs), None, None, 0.0)
         # In float64, in which the difference of large sums is still exact enough.
         mean, variance = mean.double(), variance.double()
-        return torch.cat([mean, variance + mean**2, mean.new_ones(1)]) * count
+        return torch.cat([mean, variance + mean**2, mean.new_ones(1)]) * count  # (2 c + 1,)
 
     def moments(self, norm: _BatchNorm, sums: Tensor, momentum: float | None) -> tuple[Tensor, Tensor]:
         count = sums[-1].clamp(min=1)  # where nobody had anything all is 0
-        mean, square = (sums[:-1] / count).view(2, -1)
+        mean, square = (sums[:-1] / count).view(2, -1)  # (c,) both
         variance = (square - mean**2).clamp(min=0)
         if momentum is not None and norm.running_mean is not None and norm.running_var is not None:
             unbiased = variance * (count / (count - 1).clamp(min=1))
@@ -132,7 +136,7 @@ class InTorch:
 
     def scaled(self, inputs: Tensor, factors: Tensor, other: Tensor | None = None) -> Tensor:
         factors = factors.to(torch.promote_types(inputs.dtype, torch.float32))
-        factors = factors.view(len(factors), 1, -1, *[1] * (inputs.dim() - 2))
+        factors = factors.view(len(factors), 1, -1, *[1] * (inputs.dim() - 2))  # (2 or 3, 1, c, …)
         outputs = torch.addcmul(factors[1], inputs, factors[0])
         if other is not None:
             outputs.addcmul_(other, factors[2])

@@ -38,7 +38,7 @@ class SharedEpochs:
         self, model: nn.Module, criterion: Criterion, optimizer: Optimizer, batches: SharedBatches, step: Step
     ) -> None:
         self.model = model
-        # Batch norm's statistics are the same everywhere, so nobody need send them at each step.
+        # Batch norm's statistics are the same everywhere, so they need not be sent at each step.
         DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(
             model, [name for name, _ in model.named_buffers()]
         )
@@ -120,7 +120,7 @@ class SharedEpochs:
         """
         size, world = self.batches.whole_size(number), self.world
         if not self.by_share:
-            loss = loss_of(self.criterion, whole(world, logits, size), whole(world, labels, size))
+            loss = loss_of(self.criterion, whole(world, logits, size), whole(world, labels, size))  # of B images
             return loss, world.size
         # A share without images has no mean, and takes part all the same: with a gradient of 0.
         loss = loss_of(self.criterion, logits, labels) if len(labels) else logits.sum()
@@ -139,7 +139,7 @@ def _leaves_weights_out(model: nn.Module, batches: SharedBatches) -> bool:
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     with evaluating(model), torch.enable_grad():
         first = torch.zeros(1, dtype=torch.int64, device=batches.device)
-        outputs = model(batches.normalization(batches.images.gather(first, batches.device)))
+        outputs = model(batches.normalization(batches.images.gather(first, batches.device)))  # (1, k)
         if not isinstance(outputs, Tensor) or not outputs.requires_grad:
             return False  # which the first step will say
         return any(found is None for found in torch.autograd.grad(outputs.sum(), trained, allow_unused=True))

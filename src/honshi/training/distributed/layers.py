@@ -19,7 +19,7 @@ from honshi.training.distributed.world import World
 @contextmanager
 def shared_layers(model: nn.Module, world: World) -> Iterator[None]:
     """Inside, batch norm normalises by the mini-batch of all processes, and all members of an ensemble take part in
-    each step of each process, or they would wait for one another for ever. Alone everything stays what it is."""
+    each step of each process, or they would wait for one another for ever. A process alone changes nothing."""
     modules = list(model.modules()) if world.size > 1 else []
     norms: dict[nn.Module, Callable[[Tensor], Tensor]] = {
         module: partial(normalised, world, module) for module in modules if isinstance(module, _BatchNorm)
@@ -39,7 +39,7 @@ def shared_layers(model: nn.Module, world: World) -> Iterator[None]:
 
 @contextmanager
 def _exchanged_forwards(computed: Mapping[nn.Module, Callable[[Tensor], Tensor]]) -> Iterator[None]:
-    """Inside, these modules are computed so; but where somebody has seen to it already."""
+    """Inside, these modules are computed in this way, unless somebody has given one a forward of its own."""
     own = [module for module in computed if "forward" not in vars(module)]
     for module in own:
         module.forward = computed[module]

@@ -1,6 +1,6 @@
 """What each process sees of the images: its share of every mini-batch, and of what is scored.
 
-Shapes: b images in a share, each (c, h, w).
+Shapes: b images in a share, B in the whole mini-batch, each (c, h, w); k classes.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class SharedBatches(Batches):
         if last.start == last.stop:
             nothing = torch.empty(0, *self.images.shape, dtype=torch.uint8, device=self.device)
             mixed = self.augment is not None and self.augment.mixup > 0
-            labels = torch.zeros(0, self.classes, device=self.device) if mixed else self.labels[:0]
+            labels = torch.zeros(0, self.classes, device=self.device) if mixed else self.labels[:0]  # (0, k) or (0,)
             yield self.normalization(nothing), labels
 
 
@@ -124,8 +124,8 @@ def loss_and_accuracy(model: nn.Module, data: Data, criterion: Criterion, world:
     own = world.share(len(images))
     loss, right = 0.0, 0
     if own.stop > own.start:
-        logits, labels = infer(model, images.subset(range(own.start, own.stop)))
-        answered, true = classes_of(logits, labels)
+        logits, labels = infer(model, images.subset(range(own.start, own.stop)))  # (b, k) and (b,)
+        answered, true = classes_of(logits, labels)  # (b,) both
         right = int((answered == true).sum())
         if not by_share:
             logits, labels = whole(world, logits, len(images)), whole(world, labels, len(images))

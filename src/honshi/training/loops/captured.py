@@ -121,7 +121,7 @@ class CapturedEpochs:
         """One step of the readable loop, without a look at its result."""
         with self.step.autocast:
             logits = logits_of(self.model(inputs), len(labels))  # (b, k)
-            loss = loss_of(self.criterion, logits, labels)
+            loss = loss_of(self.criterion, logits, labels)  # a scalar
         # Kept in place: a graph writes gradients to where they were when it was captured.
         self.optimizer.zero_grad(set_to_none=False)
         loss.backward()

@@ -43,7 +43,7 @@ PROBE = 16
 # More threads than this wait for one another longer than they compute.
 MOST_THREADS = 4
 
-# What the classes compute, as far as it is known here; somebody may put another function in its place.
+# What these classes are known to compute; somebody may put another function in its place.
 FORWARDS = {kind: kind.forward for kind in (MLP, nn.Linear, nn.CrossEntropyLoss, CrossEntropy)}
 
 
