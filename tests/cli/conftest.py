@@ -5,7 +5,9 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -58,6 +60,30 @@ def run_honshi(folder: Path, *arguments: str | Path) -> Finished:
     )
 
 
+def shown_on_a_terminal(folder: Path, width: int, *arguments: str) -> list[str]:
+    """The lines that a command shows on a terminal of some columns."""
+    pty, termios, fcntl = (pytest.importorskip(name) for name in ("pty", "termios", "fcntl"))
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
+    environment = {**os.environ, "HONSHI_HOME": str(folder / "home"), "TERM": "xterm"}
+    for variable in ("COLUMNS", "LINES"):
+        environment.pop(variable, None)
+    command = [sys.executable, "-m", "honshi", *arguments]
+    with subprocess.Popen(command, cwd=folder, env=environment, stdin=slave, stdout=slave, stderr=slave):
+        os.close(slave)
+        seen = b""
+        while True:
+            try:
+                chunk = os.read(master, 65536)
+            except OSError:  # Linux says so when the other end has closed
+                break
+            if not chunk:
+                break
+            seen += chunk
+    os.close(master)
+    return re.sub(r"\x1b\[[0-9;]*m", "", seen.decode()).splitlines()
+
+
 @pytest.fixture
 def honshi(tmp_path: Path) -> Callable[..., Finished]:
     """Run honshi in an empty folder."""
@@ -77,3 +103,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def honshi_there(folder: Path) -> Callable[..., Finished]:
     """Run honshi in the folder that has a finished run."""
     return lambda *arguments: run_honshi(folder, *arguments)
+
+
+@pytest.fixture
+def on_a_terminal(folder: Path) -> Callable[..., list[str]]:
+    """A command on a terminal of some columns, in the folder with the trained run: its width, then its arguments."""
+    return lambda width, *arguments: shown_on_a_terminal(folder, width, *arguments)
