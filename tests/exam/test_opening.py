@@ -268,7 +268,7 @@ class TestWhatIsTriedBefore:
         assert not (honshi_home / "ledger.jsonl").exists()
 
     def test_what_is_no_json_is_not_recorded(self, honshi_home: Path) -> None:
-        with pytest.raises(RequestError, match="no JSON"):
+        with pytest.raises(RequestError, match="cannot be written as JSON"):
             honshi.test(model(), sealed(images()), record={"run": object()})
         assert not (honshi_home / "ledger.jsonl").exists()
 
