@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     default=3,
     show_default=True,
     metavar="MINUTES",
-    help="A training that would not be done by then is not begun, or not continued.",
+    help="For everything; what would not be done by then is not begun.",
 )
 @click.option(
     "--seeds",
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     default=5,
     show_default=True,
     metavar="N",
-    help="Of each training, from the run's.",
+    help="Seeds of each training, the run's own first.",
 )
 @data_option
 @json_option

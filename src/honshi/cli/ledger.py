@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
@@ -36,7 +37,7 @@ def ledger(context: click.Context, as_json: bool) -> None:
         entry = opening.entry
         time = datetime.fromisoformat(entry["time"]).astimezone(UTC)
         cells = [f"{time:%Y-%m-%d %H:%M}", entry["test_set"], str(entry["opening"]), str(opening.outcome)]
-        cells += [entry["record"].get("run", "-"), *[entry["reason"] or ""] * reasons]
+        cells += [_shown(entry["record"].get("run", "-")), *[entry["reason"] or ""] * reasons]
         table.add_row(*cells)
     if found.openings:
         screen.print(table)
@@ -44,6 +45,12 @@ def ledger(context: click.Context, as_json: bool) -> None:
         screen.print(str(sentence), soft_wrap=True)
     if as_json:
         print_json(found.entries)
+
+
+def _shown(run: str) -> str:
+    """A run's folder as one names it from here."""
+    here = Path.cwd()
+    return str(Path(run).relative_to(here)) if Path(run).is_relative_to(here) else run
 
 
 @ledger.command()

@@ -30,8 +30,8 @@ def test(
 ) -> None:
     """The real exam: open the sealed test set for a run, once, on the record.
 
-    It is for the end, when nothing is left to decide. The same weights get their recorded result
-    again; other weights are refused unless you say why.
+    It is for the end, when nothing is left to decide. The same model gets its recorded
+    result again; another model is refused unless you say why.
 
     \b
     Examples

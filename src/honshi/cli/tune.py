@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 @recipe_options
 @click.option("--trials", type=click.IntRange(1), metavar="N", help="Trials to finish in all; 50 without --minutes.")
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), metavar="M", help="End after so many minutes.")
-@click.option("--seeds", type=click.IntRange(2), default=3, show_default=True, metavar="N", help="At the end.")
-@click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes; one a core if left out.")
+@click.option("--seeds", type=click.IntRange(2), default=3, show_default=True, metavar="N", help="Seeds at the end.")
+@click.option("--workers", type=click.IntRange(1), metavar="N", help="Worker processes; one a core if left out.")
 @click.option("--storage", metavar="URL", help="A database for many machines: postgresql://USER:PASSWORD@HOST/DATABASE")
 @click.option(
     "--heartbeat",
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     default=20,
     show_default=True,
     metavar="SECONDS",
-    help="Between signs of life; a worker silent for three times as long is lost.",
+    help="From one sign of life to the next; a worker silent for three times as long is lost.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="The search's folder; given again, it goes on there.")
 @json_option
