@@ -130,11 +130,11 @@ def _is_light_on_dark(light: Ink) -> bool:
     light = light[::4, ::4] if min(light.shape) >= 4 * CELLS // 2 else light
     rows, columns = (axis.ravel() for axis in np.mgrid[-1 : 1 : light.shape[0] * 1j, -1 : 1 : light.shape[1] * 1j])
     # Light that falls from a side, or less of it in the corners.
-    terms = np.stack([np.ones_like(rows), rows, columns, rows * columns, rows**2, columns**2], 1)
+    terms = np.stack([np.ones_like(rows), rows, columns, rows * columns, rows**2, columns**2], 1)  # (pixels, 6)
     around = np.flatnonzero(np.maximum(abs(rows), abs(columns)) > 0.85)
     for _ in range(3):
         coefficients = np.linalg.lstsq(terms[around], light.ravel()[around], rcond=None)[0]
-        beside = light.ravel() - terms @ coefficients
+        beside = light.ravel() - terms @ coefficients  # (pixels,)
         spread = abs(beside[around])
         around = around[spread <= 3 * np.median(spread) + 0.01]  # without a digit or a shadow that reaches so far
     return float((beside**3).sum()) > 0
@@ -157,9 +157,9 @@ def _belongs(drawn: NDArray[np.bool_]) -> NDArray[np.bool_]:
     height, width = (-(-side // cell) for side in drawn.shape)
     padded = np.zeros((height * cell, width * cell), np.float32)
     padded[: drawn.shape[0], : drawn.shape[1]] = drawn
-    counts = padded.reshape(height, cell, width, cell).sum((1, 3))
+    counts = padded.reshape(height, cell, width, cell).sum((1, 3))  # (height, width) of cells
     pieces = _pieces(counts > 0)
-    sizes = np.bincount(pieces.ravel(), counts.ravel())
+    sizes = np.bincount(pieces.ravel(), counts.ravel())  # of each piece, by its number
     # What reaches the edge of the picture is more likely a shadow, a margin, or the table, however large.
     edges = np.unique(np.concatenate([pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]]))
     sizes[edges] *= 0.2

@@ -53,7 +53,7 @@ def rehearse(model: nn.Module, data: Data, batch_size: int, batches: Iterable[Ba
     try:
         for inputs, _ in batches:
             with evaluating(model):
-                model(inputs[:1])
+                model(inputs[:1])  # (1, …)
             break
     finally:
         draws.go_on_from(before)
@@ -71,7 +71,7 @@ def _trained_norms(model: nn.Module) -> list[nn.Module]:
 
 @contextmanager
 def single_image_said() -> Iterator[None]:
-    """Inside, torch's refusal to normalise a single image, which came of batches that nobody could know, is said so."""
+    """Inside, torch's refusal to normalise a single image, in batches not known before, is said plainly."""
     try:
         yield
     except ValueError as error:
