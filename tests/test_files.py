@@ -8,7 +8,7 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -221,6 +221,17 @@ class TestReadBounded:
         with pytest.raises(OSError, match="it is not a file"):
             read_bounded(tmp_path / "pipe", 5)
 
+    def test_a_bound_that_is_larger_than_memory_costs_none(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_bytes(b"12345")
+        assert read_bounded(tmp_path / "file", 1 << 60) == b"12345"
+
+
+@pytest.mark.parametrize("write", [make_file, lambda path: append_line(path, b"a line")], ids=["make", "append"])
+def test_nobody_waits_for_whoever_reads_a_pipe(tmp_path: Path, write: Callable[[Path], None]) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(WriteError, match="there is something else of that name"):
+        write(tmp_path / "pipe")
+
 
 class TestWriteJSON:
     def test_it_is_json_for_people_too(self, tmp_path: Path) -> None:
@@ -230,6 +241,10 @@ class TestWriteJSON:
         assert text.startswith('{\n  "classes"')
         assert "ねこ" in text
         assert text.endswith("}\n")
+
+    def test_a_name_that_is_not_utf_8_comes_back(self, tmp_path: Path) -> None:
+        write_json(tmp_path / "run.json", {"run": "runs/\udcff"})
+        assert json.loads((tmp_path / "run.json").read_text("utf-8")) == {"run": "runs/\udcff"}
 
     @pytest.mark.parametrize("value", [math.nan, math.inf, {"set"}], ids=repr)
     def test_what_json_does_not_know_leaves_the_old_file(self, tmp_path: Path, value: object) -> None:
@@ -243,6 +258,11 @@ class TestWriteJSON:
 class TestHome:
     def test_the_environment_names_it(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HONSHI_HOME", str(tmp_path / "elsewhere"))
+        assert home() == tmp_path / "elsewhere"
+
+    def test_a_tilde_in_it_is_the_users_own_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("HONSHI_HOME", "~/elsewhere")
         assert home() == tmp_path / "elsewhere"
 
     @pytest.mark.parametrize("override", [None, ""])

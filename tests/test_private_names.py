@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn.parallel import DistributedDataParallel
+from torch.nn.utils import prune
 from torch.optim import SGD, Optimizer
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -120,6 +121,25 @@ def parts_of_a_module() -> None:
     assert module[0]._parameters == dict(module[0].named_parameters())
     assert module[1]._buffers == dict(module[1].named_buffers())
     assert {"_modules", "_parameters", "_buffers"} <= set(vars(module))
+
+
+def own_state_of_a_module() -> None:
+    class WithState(nn.Linear):
+        def get_extra_state(self) -> str:
+            return "more"
+
+    state: dict[str, object] = {}
+    nn.Sequential(WithState(2, 2))._save_to_state_dict(state, "", keep_vars=True)
+    assert state == {}
+    WithState(2, 2)._save_to_state_dict(state, "", keep_vars=True)
+    assert {key for key, value in state.items() if not isinstance(value, Tensor)} == {"_extra_state"}
+
+
+def pruned_weight() -> None:
+    layer = nn.Linear(2, 2)
+    prune.l1_unstructured(layer, "weight", 0.5)
+    (hook,) = layer._forward_pre_hooks.values()
+    assert vars(hook)["_tensor_name"] == "weight"
 
 
 def batch_norm() -> None:
@@ -247,6 +267,8 @@ RELIED_ON: dict[Callable[..., None], tuple[str, ...]] = {
     compiled_by_torch: ("_orig_mod", "_dynamo", "_compiled_call_impl", "_is_torch_compile"),
     compiler_left_asleep: ("__dynamo_disable",),
     traced_by_torch_func: ("_C", "_functorch"),
+    own_state_of_a_module: ("_save_to_state_dict",),
+    pruned_weight: ("_tensor_name",),
     forward_mode_differentiation: ("_current_level",),
     dispatch_modes: ("_python_dispatch", "_get_current_dispatch_mode"),
     function_modes: ("_device", "_get_current_function_mode_stack"),

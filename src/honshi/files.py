@@ -28,7 +28,7 @@ LEFT_BEHIND_SECONDS = 3600
 def home() -> Path:
     """The user's data folder of honshi (ledger, downloaded data); ``HONSHI_HOME`` overrides it."""
     override = os.environ.get("HONSHI_HOME")
-    return Path(override) if override else Path(platformdirs.user_data_dir("honshi", appauthor=False))
+    return Path(override).expanduser() if override else Path(platformdirs.user_data_dir("honshi", appauthor=False))
 
 
 def write_whole(path: Path, content: bytes, *, parents: bool = True) -> None:
@@ -67,7 +67,8 @@ def write_json(path: Path, value: Any, *, parents: bool = True) -> None:
         WriteError: as `write_whole`.
     """
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    write_whole(path, text.encode() + b"\n", parents=parents)
+    # Of a path that is not UTF-8 what has no place in it stands as JSON's own escapes.
+    write_whole(path, text.encode("utf-8", "backslashreplace") + b"\n", parents=parents)
 
 
 def append_line(path: Path, line: bytes) -> None:
@@ -81,6 +82,7 @@ def append_line(path: Path, line: bytes) -> None:
     """
     make_folder(path.parent)
     with _explained(path):
+        check_file(path)
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
         try:
             append_to(descriptor, line)
@@ -111,8 +113,10 @@ def make_file(path: Path) -> None:
         WriteError: it cannot.
     """
     make_folder(path.parent)
-    with _explained(path), path.open("ab"):
-        pass
+    with _explained(path):
+        check_file(path)
+        with path.open("ab"):
+            pass
 
 
 def make_folder(path: Path) -> None:
@@ -144,19 +148,44 @@ def remove_left_behind(folder: Path, name: str = "", seconds: float = 0.0) -> No
         pass  # they do no harm, and another process may remove them at the same time
 
 
-def read_bounded(path: Path, most: int) -> bytes:
-    """The content of a file that has at most so many bytes.
+def is_file(path: Path) -> bool:
+    """Whether there is a file of this name; of a name that none can have there is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder of this name; of a name that none can have there is none."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def check_file(path: Path) -> None:
+    """See that what goes by this name, if anything does, is a file.
 
     Raises:
-        OSError: it cannot be read, has more, or is none: to open a pipe would wait for whoever writes into it.
+        OSError: it is not: to open a pipe would wait for whoever is at its other end.
     """
     if path.exists() and not path.is_file():
         raise OSError(errno.EINVAL, "it is not a file", str(path))
+
+
+def read_bounded(path: Path, most: int | None) -> bytes:
+    """The content of a file that has at most so many bytes, if there is a bound.
+
+    Raises:
+        OSError: it cannot be read, has more, or is not a file.
+    """
+    check_file(path)
     with path.open("rb") as stream:
-        content = stream.read(most + 1)
-    if len(content) > most:
-        raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", str(path))
-    return content
+        # Asked before: to read so many bytes at most would take the memory for them all.
+        if most is not None and os.fstat(stream.fileno()).st_size > most:
+            raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", str(path))
+        return stream.read()
 
 
 def read_tail(path: Path, most: int) -> bytes:
@@ -165,8 +194,7 @@ def read_tail(path: Path, most: int) -> bytes:
     Raises:
         OSError: it cannot be read, or is not a file.
     """
-    if path.exists() and not path.is_file():
-        raise OSError(errno.EINVAL, "it is not a file", str(path))
+    check_file(path)
     with path.open("rb") as stream:
         size = stream.seek(0, os.SEEK_END)
         stream.seek(max(0, size - most))
@@ -222,7 +250,7 @@ def _problem(error: OSError) -> Message:
             return Message("this file system can only be read. Choose another place.")
         case errno.ENAMETOOLONG:
             return Message("the name is too long. Choose a shorter one.")
-        case errno.EISDIR | errno.ENOTDIR | errno.EEXIST:
+        case errno.EISDIR | errno.ENOTDIR | errno.EEXIST | errno.EINVAL:
             return Message("there is something else of that name. Move it away, or choose another name.")
         case errno.ENOENT:
             return Message("there is no such file or folder.")

@@ -79,6 +79,11 @@ class TestFolders:
         with pytest.raises(DataNotFoundError, match=r"nowhere: there is no such folder"):
             open_source(f"idx:{tmp_path / 'nowhere'}")
 
+    @pytest.mark.parametrize("name", ["idx:" + "a" * 300, "idx:" + "a/" * 3000, "idx:\0", "a" * 300, ""])
+    def test_of_a_name_that_no_folder_can_have_there_is_none(self, name: str) -> None:
+        with pytest.raises(DataNotFoundError, match=r"there is no such folder|There is no data set called"):
+            open_source(name)
+
     def test_a_missing_test_file_is_noticed_at_once(self, folder: Path) -> None:
         (folder / "t10k-labels-idx1-ubyte").unlink()
         with pytest.raises(DataNotFoundError, match=r"no file with the test labels"):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -304,3 +305,28 @@ def test_room_for_what_is_to_be_recorded_is_taken_before_and_given_back(ledger: 
         assert (ledger.folder / "ledger.reserve").stat().st_size == 65536
         give_back()
         assert not (ledger.folder / "ledger.reserve").exists()
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["", "5", "null", "[]", "{}", '{"entries": 1e400, "hash": ""}', '{"entries": -1, "hash": ""}', "[" * 100_000],
+    ids=["empty", "number", "null", "list", "object", "infinite", "negative", "deep"],
+)
+def test_a_head_that_is_none_is_told_as_such(ledger: Ledger, head: str) -> None:
+    ledger.head_path.write_text(head)
+    with pytest.raises(LedgerError, match="head of the ledger cannot be read"):
+        ledger.entries()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no such pipes here")
+@pytest.mark.parametrize("name", ["ledger.jsonl", "ledger.head"])
+def test_nobody_waits_for_a_pipe_in_the_place_of_the_ledger(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(LedgerError, match="not a file"):
+        Ledger(tmp_path).entries()
+
+
+def test_a_name_that_is_not_utf_8_is_recorded(ledger: Ledger) -> None:
+    with ledger.locked():
+        ledger.append("noted", run="runs/\udcff")
+    assert ledger.entries()[-1]["run"] == "runs/\udcff"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import signal
 import subprocess
 import sys
@@ -9,9 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import TensorDataset
 
 import honshi
 from honshi import exam
@@ -130,10 +133,39 @@ def test_an_expectation_is_recorded_before_the_opening(honshi_home: Path) -> Non
     assert Ledger(honshi_home).entries()[0]["expected"] == 0.975
 
 
-@pytest.mark.parametrize("expected", [-0.1, 97.5])
-def test_an_expectation_that_is_no_accuracy_is_refused(expected: float, honshi_home: Path) -> None:
+@pytest.mark.parametrize("expected", [-0.1, 97.5, float("nan"), True, "0.9", torch.tensor(0.9), [0.9]], ids=repr)
+def test_an_expectation_that_is_no_accuracy_is_refused(expected: Any, honshi_home: Path) -> None:
     with pytest.raises(RequestError, match="between 0 and 1"):
         honshi.test(model(), sealed(images()), expected=expected)
+    assert not honshi_home.exists()
+
+
+def test_an_expectation_may_be_a_number_of_numpy(honshi_home: Path) -> None:
+    honshi.test(model(), sealed(images()), expected=np.float32(0.5))  # type: ignore[arg-type]
+    assert Ledger(honshi_home).entries()[0]["expected"] == 0.5
+
+
+def test_a_reason_that_is_not_said_in_words_is_refused(honshi_home: Path) -> None:
+    with pytest.raises(RequestError, match="in words"):
+        honshi.test(model(), sealed(images()), again=True)  # type: ignore[arg-type]
+    assert not honshi_home.exists()
+
+
+def test_what_is_no_model_sits_no_exam() -> None:
+    with pytest.raises(RequestError, match="not by a function"):
+        honshi.test(lambda inputs: inputs, sealed(images()))  # type: ignore[arg-type]
+
+
+def test_training_images_of_another_kind_are_refused(honshi_home: Path) -> None:
+    data = TensorDataset(torch.zeros(2, 1, 28, 28), torch.zeros(2))
+    with pytest.raises(RequestError, match="not a TensorDataset"):
+        honshi.test(model(), sealed(images()), train=data)  # type: ignore[arg-type]
+    assert not honshi_home.exists()
+
+
+def test_a_sealed_test_set_holds_examples(honshi_home: Path) -> None:
+    with pytest.raises(RequestError, match="holds a Tensor"):
+        honshi.test(model(), honshi.Sealed("some", lambda: torch.zeros(1)))  # type: ignore[arg-type, return-value]
     assert not honshi_home.exists()
 
 
@@ -226,6 +258,53 @@ def of_other_images(trained: nn.Module) -> None:
     trained.preprocessing = other.preprocessing  # type: ignore[assignment]
 
 
+class Standardized(nn.Module):
+    """Divides by the contrast of each picture, of which a black one has none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = model()
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        inputs = inputs.flatten(1)
+        spread = inputs.std(1, keepdim=True)
+        answers: torch.Tensor = self.inner((inputs - inputs.mean(1, keepdim=True)) / spread)
+        return answers
+
+
+class Masked(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = model()
+        self.register_buffer("mask", torch.tensor([0.0] * 9 + [-math.inf]))
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        answers: torch.Tensor = self.inner(inputs) + self.mask
+        return answers
+
+
+class WithExtraState(nn.Sequential):
+    def get_extra_state(self) -> dict[str, int]:
+        return {"version": 1}
+
+
+FIT: dict[str, Callable[[], nn.Module]] = {
+    "standardises each picture": Standardized,
+    "masks a class": Masked,
+    "extra state": lambda: WithExtraState(model()),
+}
+
+
+class Sparse(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = model()
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        answers: torch.Tensor = self.inner(inputs)
+        return answers.to_sparse()
+
+
 UNFIT: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "width": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), "it raised RuntimeError"),
     "float64": (lambda: model().double(), "it raised RuntimeError"),
@@ -233,7 +312,10 @@ UNFIT: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "tuple": (Tuple, "answers with a tuple"),
     "no rows": (lambda: nn.Sequential(nn.Flatten(0)), r"shape \(4704,\)"),
     "weights": (lambda: unlike(lambda m: next(m.parameters()).data.fill_(float("nan"))), "not finite numbers"),
-    "answers": (lambda: nn.Sequential(model(), nn.Threshold(1e9, float("inf"))), "black pictures are not finite"),
+    "answers": (lambda: nn.Sequential(model(), nn.Threshold(1e9, float("inf"))), "pictures of noise are not finite"),
+    "not initialised": (lambda: nn.Sequential(nn.Flatten(), nn.LazyLinear(10)), "1.weight is not initialised"),
+    "without values": (lambda: model().to("meta"), "device meta"),
+    "sparse": (Sparse, "not with logits"),
     "contract": (lambda: unlike(of_other_images), "trained on images of 3×28×28"),
 }
 
@@ -249,12 +331,28 @@ class TestWhatIsTriedBefore:
         assert not (honshi_home / "ledger.jsonl").exists()
         assert honshi.test(model(), sealed(images())).first
 
+    @pytest.mark.parametrize("fit", FIT.values(), ids=list(FIT))
+    def test_a_model_that_can_sit_it_does(self, fit: Callable[[], nn.Module]) -> None:
+        first = honshi.test(fit(), sealed(images()))
+        assert honshi.test(fit(), sealed(images())) == first
+
+    @pytest.mark.parametrize("start", [0, 1], ids=["(b,)", "(b, 1)"])
+    def test_of_two_classes_one_output_is_enough(self, start: int) -> None:
+        two = honshi.Images(pixels=images().pixels, labels=torch.arange(6) % 2, classes=("a", "b"))
+        one_output = nn.Sequential(nn.Flatten(), nn.Linear(784, 1), nn.Flatten(start))
+
+        result = honshi.test(one_output, sealed(two))
+
+        assert result.accuracy == honshi.evaluate(one_output, two).accuracy
+
     def test_no_image_of_the_test_set_is_shown_to_it(self) -> None:
         seen: list[torch.Tensor] = []
         trained = model()
         trained.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
-        rehearse(trained, images())
-        assert all(bool((batch == batch[0, 0, 0, 0]).all()) for batch in seen)
+        rehearse(trained, images(seed=1))
+        shown = {one.numpy().tobytes() for batch in seen for one in batch}
+        assert shown
+        assert not shown & {one.numpy().tobytes() for one in images().normalization(images(seed=1).pixels)}
 
     def test_without_room_for_the_record_nothing_is_opened(
         self, honshi_home: Path, monkeypatch: pytest.MonkeyPatch
@@ -271,6 +369,44 @@ class TestWhatIsTriedBefore:
         with pytest.raises(RequestError, match="cannot be written as JSON"):
             honshi.test(model(), sealed(images()), record={"run": object()})
         assert not (honshi_home / "ledger.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("record", "kept"),
+    [
+        ({2: "b", 10: "a"}, {"2": "b", "10": "a"}),
+        ({"looks": (1, 2)}, {"looks": [1, 2]}),
+        ({1: "a", None: "b"}, {"1": "a", "null": "b"}),
+        ({"run": "runs/\udcff"}, {"run": "runs/\udcff"}),
+    ],
+    ids=["numbers", "tuple", "kinds of keys", "a name that is not UTF-8"],
+)
+def test_what_is_recorded_is_read_as_it_was_given_back(record: Any, kept: Any, honshi_home: Path) -> None:
+    first = honshi.test(model(), sealed(images()), record=record)
+
+    assert first.record == kept
+    assert Ledger(honshi_home).entries()[0]["record"] == kept
+    assert honshi.test(model(), sealed(images())) == first
+
+
+def test_a_record_that_is_no_dict_is_refused(honshi_home: Path) -> None:
+    with pytest.raises(RequestError, match="not a list"):
+        honshi.test(model(), sealed(images()), record=["run"])  # type: ignore[arg-type]
+    assert not honshi_home.exists()
+
+
+def test_what_a_model_raises_on_the_test_images_alone_is_said_with_the_opening_it_cost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise ValueError("a hidden fault")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("honshi.exam.opening.evaluate", fail)
+        with pytest.raises(ModelError, match=r"ValueError: a hidden fault\. Opening 1 .* is recorded"):
+            honshi.test(model(), sealed(images()))
+
+    assert honshi.test(model(), sealed(images())).opening == 1
 
 
 def test_a_picture_that_cannot_be_written_is_a_note_beside_the_score(tmp_path: Path, honshi_home: Path) -> None:

@@ -204,3 +204,59 @@ def test_it_is_the_same_in_another_process() -> None:
     there = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
 
     assert there.strip() == identity_of(model)
+
+
+def traced(factor: float) -> nn.Module:
+    class Times(nn.Module):
+        def forward(self, inputs: Tensor) -> Tensor:
+            return inputs * factor
+
+    return Times()
+
+
+def packed(seed: int) -> nn.Module:
+    torch.manual_seed(seed)
+    with pytest.warns():  # torch has another way for it by now
+        quantized: nn.Module = torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(4, 3)), {nn.Linear})
+    return quantized
+
+
+def with_state(version: int) -> nn.Module:
+    class WithState(nn.Module):
+        def get_extra_state(self) -> dict[str, int]:
+            return {"version": version}
+
+    return WithState()
+
+
+PACKED: dict[str, Callable[[int], nn.Module]] = {
+    "code of a traced model": lambda factor: torch.jit.trace(traced(factor), torch.zeros(1, 4), check_trace=False),
+    "code of a graph": lambda factor: torch.fx.symbolic_trace(traced(factor)),
+    "packed weights": packed,
+    "extra state": with_state,
+}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("make", PACKED.values(), ids=PACKED)
+def test_what_a_model_keeps_beside_tensors_belongs_to_it(make: Callable[[int], nn.Module]) -> None:
+    assert identity_of(make(2)) == identity_of(make(2))
+    assert identity_of(make(2)) != identity_of(make(3))
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("norm", [nn.utils.weight_norm, nn.utils.spectral_norm])
+def test_a_weight_that_is_made_anew_with_each_answer_makes_no_other_model(norm: Callable[..., nn.Module]) -> None:
+    model = own()
+    norm(model.linear)
+    with torch.no_grad():
+        next(model.linear.parameters()).mul_(2)
+    before = identity_of(model)
+
+    model.eval()(torch.zeros(1, 1, 12, 12))
+
+    assert identity_of(model) == before
+
+
+def test_without_values_it_is_known_by_its_shapes() -> None:
+    assert identity_of(own().to("meta")) == identity_of(own().to("meta"))

@@ -464,6 +464,7 @@ class TestChanged:
             ({"model.kind": "cnn", "model.hidden": [3]}, "options: unknown key 'model.hidden'."),
             ({"training.epochs.first": 3}, "training.epochs.first: epochs is a value, not a table of options."),
             ({"training": 3}, "options: training: "),
+            ({"data.source": "idx:/d\udcff"}, r"""options: in 'source = "idx:/d\udcff"' is a name that is not UTF-8"""),
         ],
     )
     def test_a_change_that_does_not_hold_together_is_refused(self, changes: dict[str, Any], sentence: str) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ from torch import nn
 
 import honshi
 from honshi.data.manifest import Manifest
-from honshi.errors import HonshiError, RequestError, RunError
+from honshi.errors import HonshiError, RequestError, RunError, WriteError
 from honshi.models import MLP
 from honshi.models.card import Card, attach, card_of
 from honshi.pictures import InputContract, Normalization
@@ -50,6 +51,18 @@ def run(tmp_path: Path) -> Run:
 
 
 # A new folder
+
+
+def test_a_folder_in_which_no_run_could_begin_is_free_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, content: bytes, *, parents: bool) -> None:
+        raise WriteError("{path}: no room.", OSError(errno.ENOSPC, "full"), path=path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("honshi.runs.folder.write_whole", full)
+        with pytest.raises(WriteError):
+            Run.create(Recipe(), tmp_path / "run")
+
+    assert Run.create(Recipe(), tmp_path / "run").recipe == Recipe()
 
 
 def test_a_new_run_is_named_after_the_time_and_its_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,6 +110,11 @@ def test_a_name_that_no_run_has_is_an_error_that_says_where_was_looked(folder: P
         find("nothing", folder)
 
 
+def test_of_a_name_that_no_folder_can_have_there_is_no_run(folder: Path) -> None:
+    with pytest.raises(RunNotFoundError, match="There is no run"):
+        find("a" * 300, folder)
+
+
 def test_latest_is_the_run_that_began_last(folder: Path, make_run: MakeRun) -> None:
     make_run("z", day=1)
     make_run("a", day=2)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from honshi.data.images import Images
 from honshi.errors import DataNotFoundError, IdxError
+from honshi.files import is_folder
 from honshi.messages import Message
 from honshi.runtime import memory
 
@@ -258,7 +259,7 @@ def find_files(folder: Path) -> dict[tuple[str, str], Path]:
     Raises:
         DataNotFoundError: no such folder, or one of the four is missing or there twice.
     """
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise DataNotFoundError(
             "{folder}: there is no such folder. --data idx:FOLDER wants one with four IDX files.", folder=folder
         )

@@ -17,8 +17,11 @@ from torch import Tensor
 from honshi.data.copies import SMALLEST, Leak, find_leaks
 from honshi.data.examples import Examples
 from honshi.data.sealed import Sealed
-from honshi.files import home, not_written, sha256, write_json
+from honshi.files import home, not_written, read_bounded, sha256, write_json
 from honshi.messages import Message
+
+# What is kept of one search: a line a leak.
+MOST_BYTES = 1 << 28
 
 
 def leaks_into_validation(train: Examples, val: Examples) -> list[Leak]:
@@ -88,6 +91,6 @@ def _kept(name: str) -> Path:
 
 def _read(path: Path) -> list[Leak] | None:
     try:
-        return [Leak(**leak) for leak in json.loads(path.read_bytes())]
-    except (OSError, ValueError, TypeError):
+        return [Leak(**leak) for leak in json.loads(read_bounded(path, MOST_BYTES))]
+    except (OSError, ValueError, TypeError, RecursionError):
         return None  # not searched yet, or damaged: both are mended by searching

@@ -13,6 +13,7 @@ from honshi.data.examples import Examples
 from honshi.data.images import Images
 from honshi.data.sealed import Sealed
 from honshi.errors import DataError, DataNotFoundError
+from honshi.files import is_file, is_folder
 from honshi.messages import Message
 
 
@@ -60,20 +61,29 @@ def open_source(name: str, *, gaps: bool = False) -> Source:
 
 
 def lasting_name(name: str) -> str:
-    """The same data set by a name that holds from every working directory."""
+    """The same data set by a name that holds from every working directory.
+
+    Raises:
+        DataNotFoundError: no folder can have that name.
+    """
     if not name.startswith("idx:"):
         return name
-    return f"idx:{Path(name.removeprefix('idx:')).expanduser().resolve()}"
+    try:
+        folder = Path(name.removeprefix("idx:")).expanduser().resolve()
+    except (OSError, ValueError, RuntimeError) as error:
+        problem = error.strerror if isinstance(error, OSError) else error
+        raise DataNotFoundError("{name!r}: there is no such folder ({problem}).", name=name, problem=problem) from error
+    return f"idx:{folder}"
 
 
 def _hint(name: str) -> Message:
-    path = Path(name).expanduser()
-    if path.is_dir():
+    path = Path(name)
+    if name and is_folder(path):
         return Message(" {name} is a folder: for one with the four IDX files, write idx:{name}.", name=name)
     close = difflib.get_close_matches(name, NAMED, n=1)
     if close:
         return Message(" Did you mean {close!r}?", close=close[0])
-    if path.exists() or path.suffix:
+    if is_file(path) or path.suffix:
         return Message(" Files of the kind {suffix!r} are not read: IDX is the one format.", suffix=path.suffix)
     return Message("")
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
 from honshi.errors import DataError
-from honshi.files import home, not_written, sha256, write_json
+from honshi.files import home, not_written, read_bounded, sha256, write_json
 
 CHUNK = 1 << 20
 # The largest file has 47 MB; what unpacks to more is another one.
 LARGEST_CONTENT = 50_000_000
+# What is known of a folder's files.
+MOST_BYTES = 1 << 20
 
 
 def verify(folder: Path, contents: Mapping[str, str], title: str, advice: str) -> None:
@@ -29,10 +32,10 @@ def verify(folder: Path, contents: Mapping[str, str], title: str, advice: str) -
     Raises:
         DataError: one is.
     """
-    memory = home() / "verified" / f"{sha256(str(folder.absolute()).encode())}.json"
+    memory = home() / "verified" / f"{sha256(os.fsencode(folder.absolute()))}.json"
     try:
-        known = dict(json.loads(memory.read_bytes()))
-    except (OSError, ValueError, TypeError):
+        known = dict(json.loads(read_bounded(memory, MOST_BYTES)))
+    except (OSError, ValueError, TypeError, RecursionError):
         known = {}
     found = {}
     for name, expected in contents.items():

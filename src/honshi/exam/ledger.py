@@ -25,7 +25,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from honshi.errors import LedgerError, WriteError
-from honshi.files import home, not_written, sha256, write_json, write_whole
+from honshi.files import explain, home, not_written, read_bounded, sha256, write_json, write_whole
 from honshi.messages import Message
 
 # What the first entry names as the hash of the entry before it.
@@ -36,6 +36,8 @@ TELL_SECONDS, WAIT_SECONDS = 2.0, 120.0
 READS, PAUSE_SECONDS = 200, 0.01
 # More than an entry and its head take.
 RESERVE_BYTES = 1 << 16
+# Of a hundred thousand openings.
+MOST_BYTES = 1 << 28
 
 Tell = Callable[[Message], None]
 
@@ -157,7 +159,7 @@ class Ledger:
 
     def _told_holder(self) -> Holder | None:
         try:
-            return Holder(**json.loads(self._holder_path.read_bytes()))
+            return Holder(**json.loads(read_bounded(self._holder_path, MOST_BYTES)))
         except (OSError, ValueError, TypeError):
             return None
 
@@ -234,7 +236,7 @@ class Ledger:
             **content,
         }
         entry["hash"] = _hash(entry)
-        line = json.dumps(entry, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        line = _encoded(json.dumps(entry, ensure_ascii=False, allow_nan=False)) + b"\n"
         whole = self._read(self.path) or b""
         end = whole.rfind(b"\n") + 1 if torn else len(whole)
         try:
@@ -273,7 +275,7 @@ class Ledger:
                 raise self._broken(number, Message("is not an entry any more: it was edited")) from None
             if claimed != own:
                 raise self._broken(number, Message("does not match its own hash: it was edited"))
-            if entry["entry"] != number or entry["previous"] != previous:
+            if entry.get("entry") != number or entry.get("previous") != previous:
                 raise self._broken(
                     number, Message("does not follow the one before it: entries were removed or reordered")
                 )
@@ -297,7 +299,9 @@ class Ledger:
             return
         try:
             head = json.loads(content)
-            count, named, announced = int(head["entries"]), head["hash"], head.get("next")
+            count, named, announced = head["entries"], head["hash"], head.get("next")
+            if type(count) is not int or count < 0:
+                raise ValueError(f"{count!r} entries")
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise LedgerError(
                 "{head}: the head of the ledger cannot be read: {problem!r}. Restore it from a copy, or move it and "
@@ -328,7 +332,7 @@ class Ledger:
     def _read(self, path: Path) -> bytes | None:
         """The content of a file; None where there is none."""
         try:
-            return path.read_bytes()
+            return read_bounded(path, MOST_BYTES)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -340,10 +344,16 @@ class Ledger:
 def _said(error: OSError, path: Path) -> Message:
     if isinstance(error, WriteError):
         return error.message
-    return Message("{path}: the ledger cannot be written: {reason}.", path=path, reason=error.strerror)
+    error.filename = str(path)
+    return explain(error)
 
 
 def _hash(entry: dict[str, Any]) -> str:
     """The hash of everything in an entry but its hash."""
     content = {key: value for key, value in entry.items() if key != "hash"}
-    return sha256(json.dumps(content, ensure_ascii=False, sort_keys=True).encode())
+    return sha256(_encoded(json.dumps(content, ensure_ascii=False, sort_keys=True)))
+
+
+def _encoded(text: str) -> bytes:
+    """JSON in UTF-8; of a name that is not UTF-8 what has no place in it stands as JSON's own escapes."""
+    return text.encode("utf-8", "backslashreplace")

@@ -10,17 +10,19 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from honshi.data.copies import Leak, find_leaks
 from honshi.data.examples import Examples
 from honshi.data.sealed import Sealed, unseal
-from honshi.errors import AlreadyOpenedError, HonshiError, RequestError, WriteError
-from honshi.evaluation.evaluate import evaluate
+from honshi.errors import AlreadyOpenedError, HonshiError, ModelError, RequestError, WriteError
+from honshi.evaluation.evaluate import Evaluation, evaluate
 from honshi.exam.ledger import Ledger, Tell, to_stderr
 from honshi.exam.rehearsal import rehearse
 from honshi.exam.result import ExamResult
@@ -45,12 +47,12 @@ def test(
     expected: float | None = None,
     again: str | None = None,
     train: Examples | None = None,
-    pictures: Path | None = None,
+    pictures: str | Path | None = None,
     record: Mapping[str, Any] | None = None,
 ) -> ExamResult:
     """Score a model on the sealed test set, once, on the record.
 
-    What can fail is tried first, on black pictures. Then the opening is reserved in the ledger, before an image is
+    What can fail is tried first, on pictures of noise. Then the opening is reserved in the ledger, before an image is
     shown to the model, so that one that is broken off counts too; the same model completes it. A model that has a
     recorded result gets it again: that is no new opening. Another model is refused, unless ``again`` gives a reason.
 
@@ -68,8 +70,10 @@ def test(
 
     Raises:
         AlreadyOpenedError: another model has sat this test set; the message names it.
-        RequestError: this is not a sealed test set, or the expectation is not an accuracy.
-        ModelError: the model cannot be scored on it, so nothing is opened.
+        RequestError: this is not a sealed test set, the expectation is not an accuracy, or another argument is not what
+            it should be.
+        ModelError: the model cannot be scored on it, so nothing is opened; or it failed on the test images
+            themselves, which the message says.
         LedgerError: the record cannot be kept, so nothing is opened.
     """
     return prepare(model, sealed).sit(expected=expected, again=again, train=train, pictures=pictures, record=record)
@@ -88,14 +92,22 @@ def prepare(model: nn.Module, sealed: Sealed) -> Sitting:
     """Read a test set, to know which exam it is; it is not yet shown to the model.
 
     Raises:
-        RequestError: this is not a sealed test set.
+        RequestError: this is not a model, or not a sealed test set.
     """
+    if not isinstance(model, nn.Module):
+        raise RequestError("The exam is sat by a model, an nn.Module, and not by a {kind}.", kind=type(model).__name__)
     if not isinstance(sealed, Sealed):
         raise RequestError(
             "The exam takes the sealed test set, splits.test, and not a {kind}. honshi.evaluate() scores other images.",
             kind=type(sealed).__name__,
         )
     images = unseal(sealed)
+    if not isinstance(images, Examples):
+        raise RequestError(
+            "The sealed test set of {name} holds a {kind} where honshi.Images or other Examples are needed.",
+            name=sealed.name,
+            kind=type(images).__name__,
+        )
     return Sitting(
         model, sealed.name, images, images.identity, identity_of(model), weights_hash(model), Ledger.of_user()
     )
@@ -124,6 +136,7 @@ class Sitting:
 
     def recorded(self, *, again: str | None = None) -> ExamResult | None:
         """As `honshi.exam.recorded`."""
+        again = _reason(again)
         past = self._past()
         if past.reservation is None:
             past.refuse_unless(again, self.ledger)
@@ -135,15 +148,12 @@ class Sitting:
         expected: float | None = None,
         again: str | None = None,
         train: Examples | None = None,
-        pictures: Path | None = None,
+        pictures: str | Path | None = None,
         record: Mapping[str, Any] | None = None,
         tell: Tell = to_stderr,
     ) -> ExamResult:
         """As `honshi.test`; ``tell`` is told for whom this waits, where it does."""
-        if expected is not None and not 0 <= expected <= 1:
-            raise RequestError(
-                "An expected accuracy lies between 0 and 1, as 0.975, and {expected} does not.", expected=expected
-            )
+        expected, again, record = _accuracy(expected), _reason(again), _as_json(record)
         if torch.distributed.is_available() and _follower():
             # torchrun ends this process too if rank 0 is refused, so this does not wait for ever.
             while (result := self.recorded(again=again)) is None:
@@ -154,6 +164,10 @@ class Sitting:
             return result
         images = self._as_trained()
         rehearse(self.model, images)
+        if train is not None and not isinstance(train, Examples):
+            raise RequestError(
+                "The training images are honshi.Images or other Examples, and not a {kind}.", kind=type(train).__name__
+            )
         if train is not None and train.shape != images.shape:
             raise RequestError(
                 "The training images have the shape {train} and those of the test set {test}, so they cannot be "
@@ -161,12 +175,9 @@ class Sitting:
                 train=train.shape,
                 test=images.shape,
             )
-        try:
-            json.dumps(record, allow_nan=False)
-        except (TypeError, ValueError) as error:
-            raise RequestError("What is to be recorded cannot be written as JSON: {problem}.", problem=error) from error
-        if pictures is not None:
-            _check_room(pictures)
+        folder = None if pictures is None else Path(pictures)
+        if folder is not None:
+            _check_room(folder)
         # No model sees an image here, and what is found is told with the score alone.
         leaks = None if train is None else find_leaks(train, images)
         with self.ledger.locked(tell), self.ledger.reserve() as give_back:
@@ -185,9 +196,9 @@ class Sitting:
                     opening=len(past.reservations) + 1,
                     expected=expected,
                     reason=again,
-                    record=dict(record or {}),
+                    record=record,
                 )
-            score = evaluate(self.model, images).to_dict()
+            score = self._score(images, reservation).to_dict()
             completion = {
                 **{key: reservation[key] for key in RESERVED if key in reservation},
                 "score": {key: score[key] for key in ("n", "accuracy", "per_class")} | {"loss": _finite(score["loss"])},
@@ -197,9 +208,23 @@ class Sitting:
             give_back()
             entry = self.ledger.append("completed", **completion)
         result = ExamResult.from_entry(entry, max(entry["opening"], len(past.reservations)))
-        if leaks and train is not None and pictures is not None:
-            result = replace(result, notes=_draw(leaks, train, images, pictures))
+        if leaks and train is not None and folder is not None:
+            result = replace(result, notes=_draw(leaks, train, images, folder))
         return result
+
+    def _score(self, images: Examples, reservation: Mapping[str, Any]) -> Evaluation:
+        try:
+            return evaluate(self.model, images)
+        # Whatever a model of the user's own raises on these pictures and did not on others.
+        except Exception as error:
+            raise ModelError(
+                "On the test images the model raised {kind}: {problem}. Opening {opening} of this test set is "
+                "recorded, and no score has been seen. The same model completes it where what failed is not in it; a "
+                'mended one gives a reason (--again --reason "…").',
+                kind=type(error).__name__,
+                problem=error,
+                opening=reservation["opening"],
+            ) from error
 
     def _as_trained(self) -> Examples:
         """The images as the model is used to see them."""
@@ -276,6 +301,48 @@ class _Past:
         )
 
 
+def _accuracy(expected: Any) -> float | None:
+    """An expectation, as it is recorded.
+
+    Raises:
+        RequestError: it is not an accuracy.
+    """
+    if expected is None:
+        return None
+    if not isinstance(expected, bool) and isinstance(expected, Real) and 0 <= float(expected) <= 1:
+        return float(expected)
+    raise RequestError(
+        "An expected accuracy lies between 0 and 1, as 0.975, and {expected!r} does not.", expected=expected
+    )
+
+
+def _reason(again: object) -> str | None:
+    """Why a test set is opened again; None where nothing is said.
+
+    Raises:
+        RequestError: it is not said in words.
+    """
+    if again is not None and not isinstance(again, str):
+        raise RequestError(
+            'The reason to open a test set again is given in words, again="…", and not as {again!r}.', again=again
+        )
+    return again if again is not None and again.strip() else None
+
+
+def _as_json(record: object) -> dict[str, Any]:
+    """What is to be recorded, as whoever reads the record will have it: keys are text there, and tuples lists.
+
+    Raises:
+        RequestError: it cannot be written as an object of JSON.
+    """
+    if not isinstance(record, Mapping | None):
+        raise RequestError("What is to be recorded is a dict, and not a {kind}.", kind=type(record).__name__)
+    try:
+        return dict(json.loads(json.dumps(dict(record or {}), allow_nan=False)))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise RequestError("What is to be recorded cannot be written as JSON: {problem}.", problem=error) from error
+
+
 def _check_room(pictures: Path) -> None:
     """See that there is room for pictures.
 
@@ -328,6 +395,8 @@ def weights_hash(model: nn.Module) -> str:
     """A hash of every parameter and buffer of a model, by name: how the first version knew it."""
     digest = hashlib.sha256()
     for name, tensor in sorted(unwrapped(model).state_dict().items()):
+        if not isinstance(tensor, Tensor) or is_lazy(tensor) or tensor.is_meta:
+            continue  # that version could not know such a model
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()

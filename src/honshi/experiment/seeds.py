@@ -17,11 +17,11 @@ from honshi.errors import RecipeError, RunError
 from honshi.evaluation.history import best_row
 from honshi.experiment.experiment import Experiment
 from honshi.experiment.loading import load_splits, look_before_training
-from honshi.files import write_json
+from honshi.files import is_file, read_bounded, write_json
 from honshi.models import parameter_count
 from honshi.recipe import Recipe
 from honshi.runs import Run, find
-from honshi.runs.folder import SEEDS, new_folder
+from honshi.runs.folder import MOST_BYTES, SEEDS, new_folder
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Seeds:
             RunNotFoundError: nothing answers to it.
             RunError: all seeds are trained, or it cannot be told what was.
         """
-        if (Path(name) / SEEDS).is_file():
+        if is_file(Path(name) / SEEDS):
             return cls._read(Path(name))
         folder = find(name).path.parent
         try:
@@ -95,14 +95,14 @@ class Seeds:
     def _read(cls, folder: Path) -> Self:
         path = folder / SEEDS
         try:
-            content = json.loads(path.read_text("utf-8"))
+            content = json.loads(read_bounded(path, MOST_BYTES))
             if "val_accuracy" in content:
                 raise RunError("{folder}: all seeds of this folder are trained.", folder=folder)
             recipe = Recipe.from_dict(content["recipe"], "its recipe")
             if not isinstance(content["count"], int) or content["count"] < 2:
                 raise ValueError(f"its count is {content['count']!r}")
             return cls(folder, recipe, content["count"], [dict(summary) for summary in content["seeds"]])
-        except (OSError, ValueError, TypeError, KeyError, RecipeError) as error:
+        except (OSError, ValueError, TypeError, KeyError, RecursionError, RecipeError) as error:
             raise RunError(
                 "{path}: it does not say what was to be trained from how many seeds, so they cannot go on together "
                 "({problem}). Each run in this folder can, for itself: honshi train --resume {folder}/seed-…",

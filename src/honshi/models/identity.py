@@ -68,17 +68,33 @@ class _Content:
             yield f"{name}.{key} {_of_tensor(tensor)}"
         for key, buffer in sorted(module.named_buffers(recurse=False, remove_duplicate=False)):
             yield f"{name}.{key} {_of_tensor(buffer)}"
+        # torch's weight_norm, spectral_norm and pruning make a weight anew with each answer, of others that are known.
+        made = {
+            getattr(hook, "name", getattr(hook, "_tensor_name", ""))
+            for hook in module._forward_pre_hooks.values()
+            if type(hook).__module__.startswith("torch.nn.utils")
+        }
         for key, value in sorted(vars(module).items()):
             # What torch's own layers keep under such names is derived, and differs between versions of torch.
             derived = key.startswith("_") and kind.__module__.startswith("torch.")
             # How pictures are prepared is part of the card.
-            if key not in _OWN and not derived and not isinstance(value, InputContract):
+            if key not in _OWN | made and not derived and not isinstance(value, InputContract):
                 yield f"{name}.{key} = {self.of(value)}"
+        yield from self._of_state(module, name)
         for hooks in (module._forward_pre_hooks, module._forward_hooks):
             yield from (f"{name} hook {self.of(hook)}" for hook in hooks.values())
         for key, child in module._modules.items():
             if child is not None:
                 yield from self.of_module(child, f"{name}.{key}")
+
+    def _of_state(self, module: nn.Module, name: str) -> Iterator[str]:
+        """What a module keeps beside tensors: its extra state, packed weights, the code of a traced or scripted one."""
+        state: dict[str, Any] = {}
+        module._save_to_state_dict(state, "", keep_vars=True)
+        kept = {key: value for key, value in state.items() if not isinstance(value, Tensor)}
+        if type(module).__module__.startswith(("torch.jit.", "torch.fx.")):
+            kept["code"] = getattr(module, "code_with_constants", None) or getattr(module, "code", None)
+        yield from (f"{name}.{key} state {self.of(value)}" for key, value in sorted(kept.items()))
 
     def of(self, value: Any) -> str:
         match value:
@@ -123,6 +139,10 @@ class _Content:
 def _of_tensor(tensor: Tensor) -> str:
     if is_lazy(tensor):
         return "not initialised"
+    if tensor.is_meta:
+        return f"{tensor.dtype} {tuple(tensor.shape)} without values"
+    if tensor.is_quantized:
+        tensor = tensor.dequantize()
     plain = tensor.detach().cpu().to_dense().resolve_conj().resolve_neg()
     content = plain.contiguous().flatten().view(torch.uint8).numpy()
     return f"{plain.dtype} {tuple(plain.shape)} {hashlib.sha256(content.data).hexdigest()}"

@@ -17,6 +17,7 @@ import tomli_w
 from pydantic import Field, ValidationError, model_validator
 
 from honshi.errors import RecipeError
+from honshi.files import read_bounded
 from honshi.recipe.data import AugmentOptions, DataOptions
 from honshi.recipe.explain import explain, nearest
 from honshi.recipe.loss import CrossEntropyOptions, LossOptions
@@ -27,6 +28,9 @@ from honshi.recipe.options import Changes, Options
 from honshi.recipe.schedule import SCHEDULES, ConstantOptions, ScheduleOptions
 from honshi.recipe.space import TuneOptions, check_ends
 from honshi.recipe.training import TrainingOptions
+
+# More than anybody writes by hand.
+MOST_BYTES = 1 << 20
 
 
 class Recipe(Options):
@@ -59,9 +63,18 @@ class Recipe(Options):
     def from_dict(cls, tables: Mapping[str, Any], where: str = "recipe") -> Self:
         """Build a recipe from nested tables; ``where`` is named in errors."""
         try:
-            return cls.model_validate(tables)
+            recipe = cls.model_validate(tables)
+            recipe.to_toml().encode()
         except ValidationError as error:
             raise RecipeError("{where}: {problem}", where=where, problem=explain(error, cls, tables)) from None
+        except UnicodeEncodeError as error:
+            raise RecipeError(
+                "{where}: in {text!r} is a name that is not UTF-8, and a recipe is kept in UTF-8: give that file or "
+                "folder another name.",
+                where=where,
+                text=error.object.splitlines()[error.object[: error.start].count("\n")],
+            ) from None
+        return recipe
 
     @classmethod
     def from_toml(cls, text: str, where: str = "recipe") -> Self:
@@ -79,9 +92,11 @@ class Recipe(Options):
         path = Path(name_or_path)
         if path.suffix == ".toml" or path.parent != Path():
             try:
-                return cls.from_toml(path.read_text("utf-8"), str(path))
-            except (OSError, UnicodeDecodeError) as error:
-                raise RecipeError("{path}: the recipe cannot be read: {problem}.", path=path, problem=error) from None
+                text = read_bounded(path, MOST_BYTES).decode("utf-8")
+            except (OSError, ValueError) as error:
+                problem = error.strerror if isinstance(error, OSError) else error
+                raise RecipeError("{path}: the recipe cannot be read: {problem}.", path=path, problem=problem) from None
+            return cls.from_toml(text, str(path))
         if name_or_path in built_in():
             text = (resources.files("honshi") / "recipes" / f"{name_or_path}.toml").read_text("utf-8")
             return cls.from_toml(text, f"recipe {name_or_path}")

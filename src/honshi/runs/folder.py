@@ -80,7 +80,12 @@ class Run:
             raise _taken(run.path) from error
         except OSError as error:
             raise WriteError("{problem}", error, problem=explain(error)) from error
-        run._write("recipe.toml", recipe.to_toml().encode())
+        try:
+            run._write("recipe.toml", recipe.to_toml().encode())
+        except WriteError:
+            # So that the same folder is taken when there is room.
+            (run.path / events.FILE).unlink()
+            raise
         return run
 
     @property

@@ -19,7 +19,7 @@ from typing import Literal
 from honshi.data.examples import Examples
 from honshi.errors import RunError
 from honshi.evaluation.optimism import best_of
-from honshi.files import append_line, explain, home, make_file, not_written
+from honshi.files import append_line, check_file, explain, home, make_file, not_written
 from honshi.messages import Message
 
 Kind = Literal["epoch", "validate", "compare", "trial"]
@@ -92,6 +92,7 @@ def _names(val_sha256: str) -> list[str]:
 def _counted(path: Path) -> Counter[str]:
     looks: Counter[str] = Counter()
     try:
+        check_file(path)
         with path.open("rb") as stream:
             # By pieces, so that damage without a line break is not read at once.
             for line in iter(partial(stream.readline, LINE), b""):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from honshi.errors import HonshiError, RunNotFoundError
+from honshi.files import is_file
 from honshi.runs import looks
 from honshi.runs.folder import RUNS, Run
 
@@ -30,7 +31,7 @@ def find(name: str, folder: Path = RUNS) -> Run:
     Raises:
         RunNotFoundError: none answers to it, or more than one does.
     """
-    if (Path(name) / "recipe.toml").is_file():
+    if is_file(Path(name) / "recipe.toml"):
         return Run(Path(name))
     runs = all_runs(folder)
     if name == "latest" and runs:

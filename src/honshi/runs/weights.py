@@ -14,11 +14,12 @@ from safetensors.torch import save as to_safetensors
 from torch import nn
 
 from honshi.errors import ModelError
-from honshi.files import sha256, write_json, write_whole
+from honshi.files import read_bounded, sha256, write_json, write_whole
 from honshi.models import parameter_count
 from honshi.models.architecture import architecture_of, from_architecture
 from honshi.models.card import attach, card_of, detach, unwrapped
 from honshi.runs.sidecar import check_network, describe, read_sidecar
+from honshi.runtime import memory
 
 
 def save(model: nn.Module, path: str | Path) -> None:
@@ -65,7 +66,7 @@ def load_model(path: str | Path, into: nn.Module | None = None) -> nn.Module:
     if into is None:
         check_network(sidecar, path)
     try:
-        content = path.read_bytes()
+        content = read_bounded(path, memory())
         if sha256(content) != sidecar.weights_sha256:
             raise ModelError(
                 "{path}: these are not the weights that {sidecar} was written for. "

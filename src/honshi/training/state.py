@@ -18,7 +18,8 @@ from torch.optim import Optimizer
 
 from honshi.errors import RunError
 from honshi.evaluation.history import Row
-from honshi.files import write_whole
+from honshi.files import read_bounded, write_whole
+from honshi.runtime import memory
 from honshi.training.distributed import World
 from honshi.training.draws import Draws
 from honshi.training.progress import Progress
@@ -112,7 +113,7 @@ class Checkpoint:
         if self.path is None or not self.path.exists():
             return None
         try:
-            return self.path.read_bytes()
+            return read_bounded(self.path, memory())
         except OSError as error:
             raise RunError(
                 "{path}: this state cannot be read: {problem}. Remove it to begin again.",
