@@ -99,7 +99,7 @@ def test_a_prefix_of_several_names_is_an_error_that_lists_them(folder: Path, mak
     make_run("20300101-mlp")
     make_run("20300102-cnn")
 
-    with pytest.raises(RunNotFoundError, match="2 runs: 20300101-mlp, 20300102-cnn"):
+    with pytest.raises(RunNotFoundError, match="2 runs begin with '2030': 20300101-mlp, 20300102-cnn"):
         find("2030", folder)
 
 
