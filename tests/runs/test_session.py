@@ -148,7 +148,7 @@ def test_events_go_on_behind_half_a_line(run: Run) -> None:
     assert [event.kind for event in events.since_begun(run.path)] == ["begun", "ended"]
 
 
-@pytest.mark.parametrize("how", ["deleted", "renamed", "replaced"])
+@pytest.mark.parametrize("how", ["deleted", "renamed", "replaced", "replaced by a file"])
 def test_a_folder_that_is_gone_ends_the_training(run: Run, how: str) -> None:
     def train() -> None:
         with Session(run.path) as stay:
@@ -159,6 +159,8 @@ def test_a_folder_that_is_gone_ends_the_training(run: Run, how: str) -> None:
                 run.path.rename(run.path.with_name("other"))
             if how == "replaced":
                 Run.create(Recipe(), run.path)
+            if how == "replaced by a file":
+                run.path.touch()
             wait(lambda: stay.lost)
             stay.at(3)
 

@@ -162,7 +162,7 @@ class Session:
     def _is_lost(self) -> bool:
         try:
             there, ours = (self.run / events.FILE).stat(), os.fstat(self._descriptor)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return True
         except OSError:
             return self.lost
