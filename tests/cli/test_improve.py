@@ -15,7 +15,7 @@ import pytest
 def test_the_cycle_ends_with_a_table_and_a_recipe(honshi: Callable[..., Any], tmp_path: Path) -> None:
     honshi("train", "--subset", "500", "--epochs", "4", "--lr", "0.01", "--out", "runs/slow")
 
-    finished = honshi("improve", "slow", "--budget", "0.2", "--json")
+    finished = honshi("improve", "slow", "--budget", "0.5", "--json")
 
     assert finished.code == 0
     told = finished.json

@@ -168,7 +168,7 @@ def test_the_command_line_trains_it_and_predicts_with_it(
         command.main(arguments, standalone_mode=False)
 
     assert "2 × rows, " in capsys.readouterr().out
-    with pytest.raises(RecipeError, match="--dropout: a model of the kind 'rows' has no dropout"):
+    with pytest.raises(RecipeError, match=r"--dropout: a model of the kind 'rows' has no model\.dropout"):
         command.main(["train", "rows.toml", "--dropout", "0.1"], standalone_mode=False)
 
 

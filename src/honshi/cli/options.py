@@ -89,7 +89,7 @@ def _check_that_the_model_has_it(option: str, key: str, kind: object) -> None:
             "{option}: a model of the kind {kind!r} has no {key}. It has: {known}.",
             option=option,
             kind=kind,
-            key=leaf,
+            key=key,
             known=", ".join(model.model_fields),
         )
 
