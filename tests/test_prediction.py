@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,10 +11,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 import honshi
-from honshi.errors import ModelError
+from honshi.errors import ImageError, ModelError
 from honshi.evaluation.evaluate import BATCH_SIZE
 from honshi.models import CNN, MLP
-from honshi.models.card import attach, needed_card
+from honshi.models.card import Card, attach, needed_card
 from honshi.pictures import Normalization, Preprocessing
 from honshi.prediction import predict_files, predict_pixels
 
@@ -212,3 +213,53 @@ def test_of_many_files_each_is_answered_in_its_place(model: MLP, mnist: honshi.S
     alone = honshi.predict(model, mnist.val.pixels[300 % 40])
     assert answers[300].prediction is not None
     assert answers[300].prediction.label == alone.label
+
+
+def test_one_output_tells_two_classes_apart() -> None:
+    images = honshi.Images(
+        pixels=torch.tensor([0, 255], dtype=torch.uint8).repeat(10).view(20, 1, 1, 1),
+        labels=torch.arange(20) % 2,
+        classes=("dark", "light"),
+    )
+    layer = nn.Linear(1, 1)
+    model = nn.Sequential(nn.Flatten(), layer)
+    attach(model, Card(images.contract, images.classes))
+    with torch.no_grad():
+        layer.weight.fill_(2.0)
+        layer.bias.zero_()
+
+    predictions = predict_pixels(model, images.pixels[:2])
+
+    assert predictions.labels == ["dark", "light"]
+    assert predictions.confidences == pytest.approx([torch.tensor(2.0).sigmoid().item()] * 2)
+
+
+@pytest.mark.parametrize("outputs", [2, 11])
+def test_a_model_of_another_number_of_classes_is_refused(
+    preprocessing: Preprocessing, seven: Image.Image, outputs: int
+) -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, outputs))
+    attach(model, Card(preprocessing.contract, preprocessing.classes))
+
+    with pytest.raises(ModelError, match=f"has {outputs} outputs and is to tell 10 classes apart"):
+        honshi.predict(model, seven)
+
+
+def test_a_model_of_another_size_is_refused(preprocessing: Preprocessing, seven: Image.Image) -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(783, 10))
+    attach(model, Card(preprocessing.contract, preprocessing.classes))
+
+    with pytest.raises(ModelError, match="does not take inputs"):
+        honshi.predict(model, seven)
+
+
+@pytest.mark.parametrize("pixels", [torch.zeros(2, 1, 28, 28), torch.zeros(1, 28, 28, dtype=torch.uint8)])
+def test_images_that_are_not_prepared_are_refused(model: MLP, pixels: Tensor) -> None:
+    with pytest.raises(ImageError, match="Prepared images are uint8"):
+        predict_pixels(model, pixels)
+
+
+@pytest.mark.parametrize("picture", [None, 3, [[0]], b"7.png"])
+def test_what_is_no_picture_is_refused(model: MLP, picture: Any) -> None:
+    with pytest.raises(ImageError, match="A picture is"):
+        honshi.predict(model, picture)

@@ -21,6 +21,7 @@ from torch.autograd import forward_ad
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import prune
 from torch.optim import SGD, Optimizer
+from torch.optim.lr_scheduler import ChainedScheduler, LRScheduler, SequentialLR, StepLR
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import honshi
@@ -243,6 +244,15 @@ def function_modes() -> None:
     assert isinstance(mode, DeviceContext)
 
 
+def schedules_made_of_others() -> None:
+    optimizer = SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    parts: list[LRScheduler] = [StepLR(optimizer, 1), StepLR(optimizer, 2)]
+
+    assert list(ChainedScheduler(parts, optimizer)._schedulers) == parts
+    one_after_the_other = SequentialLR(optimizer, parts, [3])
+    assert (one_after_the_other._schedulers, one_after_the_other._milestones) == (parts, [3])
+
+
 def heartbeat_of_a_study(tmp_path: Path) -> None:
     from optuna.storages._heartbeat import BaseHeartbeat
 
@@ -272,6 +282,7 @@ RELIED_ON: dict[Callable[..., None], tuple[str, ...]] = {
     forward_mode_differentiation: ("_current_level",),
     dispatch_modes: ("_python_dispatch", "_get_current_dispatch_mode"),
     function_modes: ("_device", "_get_current_function_mode_stack"),
+    schedules_made_of_others: ("_schedulers", "_milestones"),
     heartbeat_of_a_study: ("_heartbeat", "_storage", "_study_id"),
 }
 

@@ -8,9 +8,15 @@ from typing import Any
 
 from honshi.errors import ArgumentError
 
+# What torch can count to.
+LARGEST = 2**63 - 1
 
-def check_count(name: str, value: Any, least: int = 1) -> None:
+
+def check_count(name: str, value: Any, least: int = 1) -> int:
     """See that a value is a whole number of at least so much.
+
+    Returns:
+        It as Python's own whole number, which NumPy's are not everywhere taken for.
 
     Raises:
         ArgumentError: it is not.
@@ -19,6 +25,9 @@ def check_count(name: str, value: Any, least: int = 1) -> None:
         raise ArgumentError(
             "{name} is a whole number and at least {least}, not {value!r}.", name=name, least=least, value=value
         )
+    if int(value) > LARGEST:
+        raise ArgumentError("{name} is at most {most:,}, and not {value}.", name=name, most=LARGEST, value=value)
+    return int(value)
 
 
 def check_range(name: str, value: Any, least: float = 0.0, below: float = math.inf) -> None:

@@ -26,6 +26,7 @@ from honshi.errors import ModelError, RequestError
 from honshi.files import write_whole
 from honshi.models.card import needed_card, unwrapped
 from honshi.models.modes import full_precision
+from honshi.models.outputs import of_each_class
 from honshi.pictures.contract import Normalization
 
 # How far the logits of another runtime may be from ours.
@@ -67,7 +68,7 @@ class _Whole(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Pixels, uint8 (n, c, h, w), to logits and probabilities, float32 (n, k)."""
-        logits = full_precision(self.model(self.normalization(images)))
+        logits = of_each_class(full_precision(self.model(self.normalization(images))))
         return logits, (logits / self.temperature).softmax(1)
 
 

@@ -41,3 +41,9 @@ class Message:
 
     def __hash__(self) -> int:
         return hash((self.sentence, tuple(self.parameters)))
+
+
+def first_line(error: BaseException) -> str:
+    """``ValueError: the first line of what it says``, without a full stop at its end."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0].rstrip('.')}" if lines else type(error).__name__

@@ -15,9 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from honshi.errors import DataNotFoundError, ImageError, ModelError
+from honshi.evaluation.answers import ask
 from honshi.evaluation.evaluate import BATCH_SIZE
 from honshi.models.card import needed_card
 from honshi.models.modes import evaluating
+from honshi.models.outputs import of_each_class
 from honshi.native.layers import compiled_layers
 from honshi.pictures.contract import InputContract
 from honshi.pictures.prepare import Picture, Prepared, looks_inverted, prepare, prepared
@@ -165,15 +167,35 @@ def predict_pixels(model: nn.Module, pixels: Tensor) -> Predictions:
     """The classes of many prepared images, uint8 (n, c, h, w).
 
     Raises:
-        ModelError: nothing is known of how this model wants its images, or it answers with no numbers.
+        ImageError: the images are not in the form that the model wants.
+        ModelError: nothing is known of how this model wants its images; it does not take them, or what it answers is
+            no number for each class.
     """
+    pixels = torch.as_tensor(pixels)
     card = needed_card(model)
+    if pixels.dtype != torch.uint8 or pixels.shape[1:] != card.contract.shape:
+        raise ImageError(
+            "Prepared images are uint8 of shape (n, {shape}) for this model, and not {kind} {given}: "
+            "honshi.prediction.prepare makes them of any picture.",
+            shape=", ".join(map(str, card.contract.shape)),
+            kind=str(pixels.dtype).removeprefix("torch."),
+            given=tuple(pixels.shape),
+        )
     device = device_of(model)
     # For one image it would take longer to look for such layers than they save.
     compiled = compiled_layers(model) if len(pixels) > 1 else nullcontext()
     with evaluating(model) as scored, compiled:
-        logits = [scored(card.contract.normalization(part.to(device))) for part in pixels.split(BATCH_SIZE)]
-    probabilities = (torch.cat(logits).cpu() / card.temperature).softmax(1, dtype=torch.float64)  # (n, k)
+        answers = [
+            ask(scored, card.contract.normalization(part.to(device)), len(part)) for part in pixels.split(BATCH_SIZE)
+        ]
+    logits = of_each_class(torch.cat(answers).cpu())
+    if logits.shape[1] != len(card.classes):
+        raise ModelError(
+            "The model has {outputs} outputs and is to tell {classes} classes apart: it needs an output for each.",
+            outputs=logits.shape[1],
+            classes=len(card.classes),
+        )
+    probabilities = (logits / card.temperature).softmax(1, dtype=torch.float64)  # (n, k)
     if not probabilities.isfinite().all():
         raise ModelError(
             "The model's answers are not numbers (NaN or infinity), as after a training that diverged: its weights "

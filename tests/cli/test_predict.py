@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import csv
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -116,3 +118,19 @@ def test_a_missing_image_is_a_wrong_request(honshi_there: Callable[..., Any]) ->
 
     assert finished.code == 2
     assert "nowhere.png" in finished.err
+
+
+def test_the_submission_is_written_though_nobody_reads_the_output(
+    digits: Path, folder: Path, honshi_there: Callable[..., Any]
+) -> None:
+    honshi_there("predict", "first", digits, "--csv", "whole.csv")
+    command = [sys.executable, "-m", "honshi", "predict", "first", str(digits), "--csv", "unread.csv"]
+
+    with subprocess.Popen(
+        command, cwd=folder, env={**os.environ, "HONSHI_HOME": str(folder / "home")}, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+
+    assert process.returncode == 0
+    assert (folder / "unread.csv").read_bytes() == (folder / "whole.csv").read_bytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError
+from typing import Any
 
 import numpy as np
 import pytest
@@ -178,4 +179,47 @@ class TestPreprocessing:
 @pytest.mark.parametrize(("mean", "std"), [((0.5,), (0.0,)), ((0.5,), (-1.0,)), ((0.5, 0.5), (0.5,))])
 def test_a_normalisation_that_cannot_be_divided_by_is_refused(mean: tuple[float, ...], std: tuple[float, ...]) -> None:
     with pytest.raises(DataError, match="above 0"):
+        Normalization(mean=mean, std=std)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"classes": None},
+        {"classes": {"a", "b"}},
+        {"normalization": None},
+        {"normalization": ((0.5,), (0.5,))},
+        {"pixels": torch.zeros(4, 1, 0, 3, dtype=torch.uint8)},
+        {"pixels": torch.zeros(4, 1, 3, 3, dtype=torch.uint8).to_sparse()},
+        {"labels": np.array(["a"] * 4)},
+        {"labels": np.array([0, 1, 0, 1], dtype=object)},
+    ],
+    ids=["no names", "names without order", "no normalisation", "numbers", "no rows", "sparse", "words", "objects"],
+)
+def test_parts_of_the_wrong_kind_are_refused(wrong: dict[str, Any]) -> None:
+    parts: dict[str, Any] = {
+        "pixels": random_pixels(4, 1, 3, 3),
+        "labels": torch.tensor([0, 1, 0, 1]),
+        "classes": ("a", "b"),
+    }
+
+    with pytest.raises(DataError):
+        Images(**{**parts, **wrong})
+
+
+def test_a_part_is_chosen_by_truth_as_by_places(images: Images) -> None:
+    wanted = torch.arange(len(images)) % 2 == 1
+
+    assert torch.equal(images.subset(wanted).pixels, images.pixels[wanted])
+
+
+@pytest.mark.parametrize("places", [[0.5], None, "a", 0, slice(2), [10**6], [-(10**6)], [True]])
+def test_places_that_are_none_are_refused(images: Images, places: Any) -> None:
+    with pytest.raises(DataError, match="images"):
+        images.subset(places)
+
+
+@pytest.mark.parametrize(("mean", "std"), [(0.1, 0.2), ("a", "b"), (None, None), ((float("nan"),), (1.0,)), ((), ())])
+def test_a_normalisation_that_is_none_is_refused(mean: Any, std: Any) -> None:
+    with pytest.raises(DataError, match="A normalisation has"):
         Normalization(mean=mean, std=std)

@@ -6,13 +6,20 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, one_hot
+from torch.nn.functional import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    l1_loss,
+    mse_loss,
+    one_hot,
+)
 from torch.optim import SGD
 from torch.utils.data import TensorDataset
 
 import honshi
 from honshi.errors import ModelError
-from honshi.evaluation.answers import check_labels, check_loss, classes_of, logits_of, loss_of
+from honshi.evaluation.answers import check_labels, check_loss, classes_of, logits_of, loss_of, loss_to_learn_from
 from honshi.evaluation.evaluate import loss_and_accuracy, right_answers
 
 draws = torch.Generator().manual_seed(0)
@@ -32,6 +39,8 @@ RIGHT_BITS = float(((LOGIT > 0) == BITS).double().mean())
         (LOGITS, NUMBERS.float(), RIGHT),
         (LOGITS, NUMBERS[:, None].double(), RIGHT),
         (LOGITS, one_hot(NUMBERS, 3), RIGHT),
+        (LOGITS, one_hot(NUMBERS, 3).bool(), RIGHT),
+        (LOGITS, NUMBERS.to(torch.uint16), RIGHT),
         (LOGITS, one_hot(NUMBERS, 3) * 0.7 + 0.1, RIGHT),
         (LOGIT[:, None], BITS, RIGHT_BITS),
         (LOGIT[:, None], BITS[:, None].float(), RIGHT_BITS),
@@ -45,6 +54,8 @@ RIGHT_BITS = float(((LOGIT > 0) == BITS).double().mean())
         "whole floats",
         "a column of floats",
         "one-hot",
+        "one-hot booleans",
+        "16 bits",
         "probabilities",
         "one output, numbers",
         "one output, a column",
@@ -74,6 +85,8 @@ def test_these_labels_are_scored_as_what_they_are(logits: Tensor, labels: Tensor
         (LOGIT, BITS + 1),
         (LOGIT[:, None], one_hot(BITS, 2)),
         (LOGIT, BITS * 2 - 1),
+        (LOGITS, NUMBERS.to(torch.complex64)),
+        (LOGITS, torch.full((50,), float("nan"))),
     ],
     ids=[
         "fractions",
@@ -85,6 +98,8 @@ def test_these_labels_are_scored_as_what_they_are(logits: Tensor, labels: Tensor
         "one output, 1 and 2",
         "one output, two columns",
         "one output, -1 and 1",
+        "complex",
+        "no numbers",
     ],
 )
 def test_other_labels_are_refused(logits: Tensor, labels: Tensor) -> None:
@@ -119,13 +134,24 @@ def test_what_is_not_a_row_of_logits_for_each_image_is_refused(outputs: object, 
     ("criterion", "logits", "labels", "said"),
     [
         (nn.CrossEntropyLoss(), LOGITS, NUMBERS.float(), "CrossEntropyLoss does not take"),
-        (nn.CrossEntropyLoss(), LOGITS, NUMBERS + 5, "out of bounds"),
+        (nn.CrossEntropyLoss(), LOGITS, NUMBERS + 5, "labels go from 5 to 7"),
         (nn.BCEWithLogitsLoss(), LOGIT[:, None], BITS.float(), r"\(50, 1\)"),
         (nn.MSELoss(), LOGIT[:, None], BITS.float(), "differ in shape"),
         (nn.CrossEntropyLoss(reduction="none"), LOGITS, NUMBERS, "one number is needed"),
         (lambda _logits, _labels: 1.0, LOGITS, NUMBERS, "gives a float"),
+        (nn.CrossEntropyLoss(), LOGIT[:, None], BITS, "an output for each class"),
+        (nn.CrossEntropyLoss(), LOGIT, BITS.float(), "an output for each class"),
     ],
-    ids=["float labels", "label too large", "column missing", "squares of shapes that differ", "none", "a float"],
+    ids=[
+        "float labels",
+        "label too large",
+        "column missing",
+        "squares of shapes that differ",
+        "none",
+        "a float",
+        "a choice among one",
+        "a choice among images",
+    ],
 )
 def test_a_loss_that_cannot_be_is_said_in_words(
     criterion: Callable[[Tensor, Tensor], Tensor], logits: Tensor, labels: Tensor, said: str
@@ -141,8 +167,9 @@ def test_a_loss_that_cannot_be_is_said_in_words(
         (cross_entropy(LOGITS, NUMBERS, reduction="sum"), LOGITS, NUMBERS[:, None]),
         (cross_entropy(LOGITS, one_hot(NUMBERS, 3).float(), reduction="sum"), LOGITS, one_hot(NUMBERS, 3)),
         (binary_cross_entropy_with_logits(LOGIT, BITS.float(), reduction="sum"), LOGIT, BITS),
+        (mse_loss(LOGITS, one_hot(NUMBERS, 3).float(), reduction="sum"), LOGITS, NUMBERS),
     ],
-    ids=["numbers", "column", "one-hot", "one output"],
+    ids=["numbers", "column", "one-hot", "one output", "squares"],
 )
 def test_a_sum_over_the_images_is_told_from_a_mean(loss: Tensor, logits: Tensor, labels: Tensor) -> None:
     with pytest.raises(ModelError, match="sum over the 50 images"):
@@ -155,6 +182,27 @@ def test_one_output_that_is_a_probability_already_is_refused() -> None:
 
     with pytest.raises(ModelError, match="leave out the sigmoid"):
         check_loss(float(binary_cross_entropy(probabilities, BITS.float())), probabilities, BITS)
+
+
+def test_so_is_one_that_comes_out_of_a_sigmoid_whatever_the_loss() -> None:
+    probabilities = LOGIT[:, None].clone().requires_grad_().sigmoid().squeeze(1)
+
+    with pytest.raises(ModelError, match="leave out the sigmoid"):
+        check_loss(0.3, probabilities, BITS)
+
+
+@pytest.mark.parametrize("measure", [mse_loss, l1_loss])
+def test_one_output_that_is_drawn_to_its_label_is_refused(measure: Callable[[Tensor, Tensor], Tensor]) -> None:
+    with pytest.raises(ModelError, match="border between the classes is a half"):
+        check_loss(float(measure(LOGIT, BITS.float())), LOGIT, BITS)
+
+
+def test_a_loss_without_a_gradient_is_no_loss_to_learn_from() -> None:
+    logits = LOGITS.clone().requires_grad_()
+
+    assert loss_to_learn_from(cross_entropy, logits, NUMBERS).requires_grad
+    with pytest.raises(ModelError, match="no gradient"):
+        loss_to_learn_from(cross_entropy, logits.detach(), NUMBERS)
 
 
 # As a whole

@@ -168,7 +168,7 @@ def test_the_model_stays_in_the_mode_it_was_in(model: MLP, images: honshi.Images
 def test_the_model_stays_in_its_mode_when_evaluation_breaks_off(model: MLP) -> None:
     model.train()
 
-    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+    with pytest.raises(ModelError, match=r"does not take inputs of shape \(2, 5\).*shapes cannot be multiplied"):
         honshi.evaluate(model, TensorDataset(torch.zeros(2, 5), torch.zeros(2, dtype=torch.int64)))
 
     assert model.training

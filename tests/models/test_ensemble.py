@@ -88,3 +88,11 @@ def test_answers_of_16_bits_are_averaged_in_32() -> None:
 
     assert answer.dtype == torch.float32
     torch.testing.assert_close(answer.exp().sum(1), torch.ones(5))
+
+
+def test_of_one_output_it_answers_by_the_mean_of_the_probabilities_too() -> None:
+    logits = [torch.randn(5, 1, generator=torch.Generator().manual_seed(n)) for n in range(3)]
+
+    answer = log_mean_probability(logits)
+
+    torch.testing.assert_close(answer.sigmoid(), torch.stack([logit.sigmoid() for logit in logits]).mean(0))

@@ -246,3 +246,16 @@ def test_a_model_that_cannot_be_copied_is_not_scored_while_another_thread_trains
 
     with being_trained(model), ThreadPoolExecutor(1) as other, pytest.raises(ModelError, match="no copies"):
         other.submit(ask).result()
+
+
+def test_a_model_that_another_thread_trains_is_not_trained() -> None:
+    model = network()
+
+    with being_trained(model), ThreadPoolExecutor(1) as pool:
+
+        def train() -> None:
+            with being_trained(model):
+                pass
+
+        with pytest.raises(ModelError, match="trained by another thread already"):
+            pool.submit(train).result()

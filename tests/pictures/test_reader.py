@@ -167,3 +167,13 @@ def test_what_begins_as_a_picture_and_goes_on_as_anything_is_read_or_refused(
 
     with suppress(ImageError):
         assert prepare(path, GREY).shape == (1, 4, 4)
+
+
+def test_a_progressive_jpeg_has_a_smaller_bound_than_a_plain_one(tmp_path: Path) -> None:
+    picture = Image.new("L", (5001, 5000))
+    picture.save(tmp_path / "plain.jpg")
+    picture.save(tmp_path / "progressive.jpg", progressive=True)
+
+    assert read(tmp_path / "plain.jpg", GREY).mode == "L"
+    with pytest.raises(ImageError, match=r"progressive\.jpg: .*more than 25,000,000 pixels"):
+        read(tmp_path / "progressive.jpg", GREY)

@@ -1,20 +1,29 @@
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import LBFGS, SGD, Adam, Optimizer
-from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau, StepLR
-from torch.utils.data import DataLoader, IterableDataset, TensorDataset
+from torch.optim.lr_scheduler import (
+    ChainedScheduler,
+    LRScheduler,
+    OneCycleLR,
+    ReduceLROnPlateau,
+    SequentialLR,
+    StepLR,
+)
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 import honshi
-from honshi.errors import ArgumentError, DataError, ModelError, RequestError
+from honshi.errors import ArgumentError, DataError, ModelError, RequestError, WrongKindError
 from honshi.training import EarlyStopping
 
 LABELS = torch.arange(200) % 3
@@ -45,6 +54,8 @@ def fit(
         {"patience": 0},
         {"patience": 1.5},
         {"patience": EarlyStopping(patience=0)},
+        {"min_delta": EarlyStopping(patience=1, min_delta=-1.0)},
+        {"min_delta": EarlyStopping(patience=1, min_delta=math.nan)},
         {"clip_grad_norm": 0},
         {"clip_grad_norm": -1.0},
         {"clip_grad_norm": math.nan},
@@ -52,12 +63,26 @@ def fit(
         {"precision": "float16"},
         {"seed": -1},
         {"seed": 1.5},
+        {"seed": 10**30},
+        {"batch_size": 2**63},
+        {"clip_grad_norm": True},
+        {"averaging": 0.9},
+        {"augment": True},
+        {"world": None},
+        {"on_epoch": 1},
+        {"on_step": "print"},
+        {"checkpoint": 3},
+        {"checkpoint": b"state.pt"},
+        {"checkpoint": ""},
+        {"checkpoint": "a\0b"},
     ],
     ids=str,
 )
 def test_options_that_mean_nothing_are_refused(wrong: dict[str, Any]) -> None:
     (name,) = wrong
 
+    if name == "min_delta":
+        wrong = {"patience": wrong["min_delta"]}
     with pytest.raises(ArgumentError, match=f"^{name} is") as caught:
         fit(**wrong)
 
@@ -65,8 +90,22 @@ def test_options_that_mean_nothing_are_refused(wrong: dict[str, Any]) -> None:
     assert isinstance(caught.value, RequestError)
 
 
-@pytest.mark.parametrize("wrong", [{"ema": 2}, {"ema": 0.0}, {"swa": 0}, {"swa": 1.1}, {}, {"ema": 0.9, "swa": 0.5}])
-def test_averages_that_mean_nothing_are_refused(wrong: dict[str, float]) -> None:
+def test_whole_numbers_of_numpy_mean_what_those_of_python_mean() -> None:
+    torch.manual_seed(0)
+    model = nn.Linear(8, 3)
+    options: dict[str, int] = {"batch_size": 30, "seed": 2, "epochs": 2, "patience": 2}
+    rows = [
+        [row.train_loss for row in fit(copy.deepcopy(model), **numbers).history]
+        for numbers in (options, {name: np.int64(value) for name, value in options.items()})
+    ]
+
+    assert rows[0] == rows[1]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"ema": 2}, {"ema": "0.9"}, {"ema": 0.0}, {"swa": 0}, {"swa": 1.1}, {}, {"ema": 0.9, "swa": 0.5}]
+)
+def test_averages_that_mean_nothing_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ArgumentError):
         honshi.Averaging(**wrong)
 
@@ -202,7 +241,7 @@ def test_the_last_part_of_a_stream_is_not_known() -> None:
     ids=["dicts", "triples", "two inputs"],
 )
 def test_mini_batches_that_are_no_pairs_of_tensors_are_refused(items: Any) -> None:
-    with pytest.raises(DataError, match=r"\(inputs, labels\) are needed"):
+    with pytest.raises(DataError, match=r"two tensors are needed, \(inputs, labels\)"):
         fit(train=DataLoader(items, 4))
 
 
@@ -216,3 +255,87 @@ def test_batches_may_be_numpy_arrays() -> None:
     )
 
     assert fit(train=loader).history[-1].train_loss > 0
+
+
+def test_an_optimizer_that_does_not_take_such_gradients_is_named() -> None:
+    with pytest.raises(ArgumentError, match="SparseAdam cannot take a step"):
+        fit(optimizer_of=lambda model: torch.optim.SparseAdam(model.parameters()))
+
+
+@pytest.mark.parametrize(
+    "criterion",
+    [
+        lambda o, t: cross_entropy(o, t).detach(),
+        lambda _o, _t: torch.ones((), requires_grad=True),
+    ],
+    ids=["detached", "of nothing"],
+)
+def test_a_loss_from_which_nothing_is_learnt_is_refused(criterion: Callable[[Tensor, Tensor], Tensor]) -> None:
+    with pytest.raises(ModelError, match=r"learn nothing|nothing would be trained"):
+        fit(criterion=criterion)
+
+
+@pytest.mark.parametrize(
+    "schedule_of",
+    [
+        lambda optimizer: SequentialLR(
+            optimizer, [StepLR(optimizer, 5), OneCycleLR(optimizer, 0.1, total_steps=2)], [2]
+        ),
+        lambda optimizer: ChainedScheduler([OneCycleLR(optimizer, 0.1, total_steps=6)], optimizer),
+    ],
+    ids=["one after the other", "at once"],
+)
+def test_a_schedule_made_of_some_that_are_too_short_is_refused_before_the_first_step(
+    schedule_of: Callable[[Optimizer], LRScheduler],
+) -> None:
+    model = nn.Linear(8, 3)
+    before = model.weight.detach().clone()
+    optimizer = SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+    with pytest.raises(ArgumentError, match="OneCycleLR is made for"):
+        fit(model, lambda _model: optimizer, schedule=schedule_of(optimizer))
+    assert torch.equal(model.weight, before)
+
+
+@pytest.mark.parametrize(
+    ("pair", "said"),
+    [
+        (lambda place: (INPUTS[place], None), "No mini-batch could be made"),
+        (lambda place: (torch.zeros(8 + place % 2), 0), "No mini-batch could be made"),
+        (lambda place: (INPUTS[place], "ab"[place % 2]), "labels of a mini-batch are a tuple"),
+        (lambda place: (INPUTS[place], [0]), "labels of a mini-batch are a list"),
+        (lambda place: (INPUTS[place], {"class": 0}), "labels of a mini-batch are a dict"),
+    ],
+    ids=["none", "of several sizes", "words", "lists", "dicts"],
+)
+def test_a_dataset_that_makes_no_mini_batches_is_said_so(pair: Callable[[int], Any], said: str) -> None:
+    class Own(Dataset[Any]):
+        def __len__(self) -> int:
+            return 20
+
+        def __getitem__(self, place: int) -> Any:
+            return pair(place)
+
+    with pytest.raises(DataError, match=said):
+        fit(train=Own())
+
+
+def test_a_loader_of_single_images_is_said_so() -> None:
+    with pytest.raises(DataError, match="single image"):
+        fit(train=DataLoader(DATA, batch_size=None))
+
+
+def test_a_dataset_without_images_or_without_a_length_is_said_so() -> None:
+    class Endless(Dataset[Any]):
+        def __getitem__(self, place: int) -> Any:
+            return INPUTS[0], 0
+
+    with pytest.raises(ModelError, match="no images"):
+        fit(train=TensorDataset(INPUTS[:0], LABELS[:0]))
+    with pytest.raises(WrongKindError, match="__len__"):
+        fit(train=Endless())
+
+
+def test_inputs_that_the_model_refuses_are_said_so() -> None:
+    with pytest.raises(ModelError, match=r"does not take inputs of shape \(64, 7\)"):
+        fit(train=TensorDataset(INPUTS[:, :7], LABELS))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
-from torch.optim import SGD
+from torch.optim import SGD, Adam
 from torch.optim.lr_scheduler import LRScheduler, MultiStepLR, OneCycleLR, SequentialLR, StepLR
 from torch.utils.data import TensorDataset
 
@@ -297,3 +298,19 @@ def test_a_folder_in_place_of_the_state_is_named(checkpoint: Path) -> None:
 
     with pytest.raises(RunError, match=r"state\.pt"):
         training(checkpoint)
+
+
+def test_the_state_of_another_optimizer_is_refused(checkpoint: Path) -> None:
+    model, data = nn.Linear(4, 2), TensorDataset(torch.randn(8, 4), torch.arange(8) % 2)
+    honshi.fit(model, nn.CrossEntropyLoss(), SGD(model.parameters(), lr=0.1), data, data, 1, checkpoint=checkpoint)
+
+    with pytest.raises(RunError, match="another optimizer than this Adam"):
+        honshi.fit(model, nn.CrossEntropyLoss(), Adam(model.parameters()), data, data, 2, checkpoint=checkpoint)
+
+
+def test_a_pipe_in_place_of_the_state_is_not_waited_for(checkpoint: Path) -> None:
+    os.mkfifo(checkpoint)
+    model, data = nn.Linear(4, 2), TensorDataset(torch.randn(8, 4), torch.arange(8) % 2)
+
+    with pytest.raises(RunError, match="cannot be read"):
+        honshi.fit(model, nn.CrossEntropyLoss(), SGD(model.parameters(), lr=0.1), data, data, 1, checkpoint=checkpoint)

@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from honshi.checks.raised import first_line, is_users_own, place_of
+from honshi.checks.raised import is_users_own, place_of
 from honshi.checks.subject import Subject, kept_graphs
-from honshi.messages import Message
+from honshi.messages import Message, first_line
 
 
 def explain_backward(error: RuntimeError, subject: Subject, inputs: Tensor, labels: Tensor) -> Message:

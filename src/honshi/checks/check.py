@@ -70,7 +70,7 @@ def check(
 
     Raises:
         SealedError: splits is the sealed test set.
-        TypeError: the data are of another kind.
+        WrongKindError: the data are of another kind.
         RequestError: train or evaluate asks for arguments that are none of these.
     """
     data = known_kind(splits.train if isinstance(splits, Splits) else splits)

@@ -13,11 +13,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, SequentialSampler, Subset, default_collate
 
-from honshi.checks.raised import first_line, place_of
+from honshi.checks.raised import place_of
 from honshi.checks.sample import Sample
 from honshi.data import Examples, Sealed
 from honshi.data.batches import Data
-from honshi.errors import DataError, SealedError
+from honshi.errors import DataError, SealedError, WrongKindError
+from honshi.messages import first_line
 
 # Four of the largest batches that are measured.
 IMAGES = 4096
@@ -30,14 +31,16 @@ def known_kind(data: object) -> Data:
 
     Raises:
         SealedError: they are the sealed test set.
-        TypeError: they are of another kind.
+        WrongKindError: they are of another kind.
     """
     if isinstance(data, Sealed):
         raise SealedError("check was given the test set")
     if isinstance(data, (Dataset, DataLoader)):
         return data
     shown = f"the class {data.__name__}, without ()" if isinstance(data, type) else f"a {type(data).__name__}"
-    raise TypeError(f"Data are honshi.Splits, honshi.Images, a torch Dataset or a DataLoader; this is {shown}.")
+    raise WrongKindError(
+        "Data are honshi.Splits, honshi.Images, a torch Dataset or a DataLoader; this is {shown}.", shown=shown
+    )
 
 
 def draw(data: Data) -> Sample:

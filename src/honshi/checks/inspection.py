@@ -8,9 +8,10 @@ from typing import TypeVar
 from honshi.checks.batch_sizes import BatchSize
 from honshi.checks.finding import Finding, failed, skipped
 from honshi.checks.lr_range import LRRange
-from honshi.checks.raised import first_line, place_of
+from honshi.checks.raised import place_of
 from honshi.checks.report import Report
 from honshi.errors import HonshiError
+from honshi.messages import first_line
 from honshi.models import Layer
 
 Found = TypeVar("Found")

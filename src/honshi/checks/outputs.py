@@ -12,14 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from honshi.checks.finding import Finding, failed, passed, warned
-from honshi.checks.raised import first_line, place_of
+from honshi.checks.raised import place_of
 from honshi.checks.sample import Sample
 from honshi.checks.subject import Subject, logits_in
 from honshi.checks.trace import observable_layers
 from honshi.errors import ModelError
-from honshi.evaluation.answers import Criterion, check_labels, check_loss, classes_of, is_binary, logits_of, loss_of
-from honshi.messages import Message
+from honshi.evaluation.answers import Criterion, check_labels, check_loss, classes_of, logits_of, loss_of
+from honshi.messages import Message, first_line
 from honshi.models.modes import evaluating, full_precision, train_mode
+from honshi.models.outputs import is_binary
 
 BATCH = 256
 

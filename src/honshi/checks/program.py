@@ -13,9 +13,9 @@ from typing import Any
 
 from torch import nn
 
-from honshi.checks.raised import first_line, in_words, place_of
+from honshi.checks.raised import in_words, place_of
 from honshi.errors import HonshiError, ModelError, RequestError
-from honshi.messages import Message
+from honshi.messages import Message, first_line
 
 
 def load_object(reference: str) -> Any:

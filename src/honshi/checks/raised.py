@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from honshi.messages import Message
+from honshi.messages import Message, first_line
 
 
 def place_of(error: BaseException) -> str:
@@ -31,12 +31,6 @@ def _libraries() -> tuple[Path, ...]:
     """Folders of Python, of what is installed, and of honshi and torch wherever those lie."""
     installed = {Path(sysconfig.get_path(kind)) for kind in ("stdlib", "purelib", "platlib")}
     return (*installed, Path(torch.__file__).parent, Path(__file__).parents[1])
-
-
-def first_line(error: BaseException) -> str:
-    """``ValueError: the first line of what it says``, without a full stop at its end."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0].rstrip('.')}" if lines else type(error).__name__
 
 
 def in_words(error: BaseException) -> Message:

@@ -10,9 +10,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from honshi.checks.raised import first_line, place_of
+from honshi.checks.raised import place_of
 from honshi.checks.trace import Trace, batch_shape, times
-from honshi.messages import Message
+from honshi.messages import Message, first_line
 
 
 def explain(trace: Trace, error: Exception) -> Message:

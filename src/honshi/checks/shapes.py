@@ -17,9 +17,9 @@ from honshi.checks.raised import place_of
 from honshi.checks.refusals import explain
 from honshi.checks.sample import Sample
 from honshi.checks.trace import PROBE, batch_shape, trace_forward
-from honshi.evaluation.answers import is_binary
 from honshi.messages import Message
 from honshi.models import Layer
+from honshi.models.outputs import is_binary
 
 
 @dataclass(frozen=True)

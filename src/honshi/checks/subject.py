@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from honshi.checks.raised import first_line
 from honshi.errors import ModelError
 from honshi.evaluation.answers import Criterion
+from honshi.messages import first_line
 from honshi.runtime import device_of
 
 

@@ -51,6 +51,15 @@ def predict(
         raise click.UsageError("--digits and --as-is say the opposite of one another: give one of them.")
     screen, notes = console(as_json), console(as_json=True)
 
+    def tell(answer: Answer) -> None:
+        try:
+            show(answer)
+        except (BrokenPipeError, SystemExit):  # the latter is how rich says it, which writes to nowhere from then on
+            # Whoever reads the output has closed it, as `| head` does; the file that was asked for is written all the
+            # same.
+            if csv_path is None:
+                raise
+
     def show(answer: Answer) -> None:
         if answer.prediction is None:
             notes.print(f"Error: {answer.error}", soft_wrap=True)
@@ -61,11 +70,11 @@ def predict(
 
     # Of pictures that are too large we speak ourselves.
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-    answers = action(run, paths, invert=invert, as_is=as_is, digits=digits, tell=show)
-    for note in answers.notes:
-        notes.print(f"Note: {note}", soft_wrap=True)
+    answers = action(run, paths, invert=invert, as_is=as_is, digits=digits, tell=tell)
     if csv_path is not None:
         write_whole(csv_path, answers.to_csv())
+    for note in answers.notes:
+        notes.print(f"Note: {note}", soft_wrap=True)
     if as_json:
         print_json(answers.to_dict())
     if any(answer.error for answer in answers.each):

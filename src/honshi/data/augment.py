@@ -61,9 +61,11 @@ class Augmentation:
         """
         options = asdict(self)
         try:
-            AugmentOptions(**options)
+            checked = AugmentOptions(**options)
         except ValidationError as error:
             raise ArgumentError("Augmentation: {problem}", problem=explain(error, AugmentOptions, options)) from None
+        for name in options:
+            object.__setattr__(self, name, getattr(checked, name))
 
     def __call__(self, pixels: Tensor, draws: torch.Generator) -> Tensor:
         """Change images.

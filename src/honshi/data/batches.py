@@ -16,7 +16,8 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 from honshi.data.augment import Augmentation
 from honshi.data.examples import Examples
 from honshi.data.sealed import Sealed
-from honshi.errors import DataError, SealedError, WrongKindError
+from honshi.errors import DataError, HonshiError, SealedError, WrongKindError
+from honshi.messages import first_line
 
 # What `fit` and `evaluate` take as data.
 Data: TypeAlias = Examples | Dataset[Any] | DataLoader[Any]
@@ -107,15 +108,45 @@ class OnDevice:
         return len(self.loader)
 
     def __iter__(self) -> Iterator[Batch]:
-        for batch in self.loader:
+        for batch in self._collated():
             if not isinstance(batch, (tuple, list)) or len(batch) != 2 or isinstance(batch[0], (dict, tuple, list)):
                 raise DataError(
                     "The data give a {kind} for a mini-batch, where two tensors are needed, (inputs, labels): "
                     "have the Dataset return a pair for each image.",
                     kind=_described(batch),
                 )
-            inputs, labels = batch
-            yield torch.as_tensor(inputs).to(self.device), torch.as_tensor(labels).to(self.device)
+            yield _tensor("inputs", batch[0]).to(self.device), _tensor("labels", batch[1]).to(self.device)
+
+    def _collated(self) -> Iterator[Any]:
+        try:
+            yield from self.loader
+        except HonshiError:
+            raise
+        except (RuntimeError, ValueError, TypeError, LookupError) as error:
+            raise DataError(
+                "No mini-batch could be made of the data: {problem}. Each image is a pair, a tensor of the same shape "
+                "as the others and the number of its class.",
+                problem=first_line(error),
+            ) from error
+
+
+def _tensor(name: str, values: object) -> Tensor:
+    try:
+        tensor = torch.as_tensor(values)
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise DataError(
+            "The {name} of a mini-batch are a {kind}, where a tensor is needed: have the Dataset return a tensor "
+            "for each image, and for its label the number of the class, counted from 0.",
+            name=name,
+            kind=_described(values),
+        ) from error
+    if not tensor.dim():
+        raise DataError(
+            "The data give {name} of a single image, where a mini-batch is needed: let the DataLoader have a "
+            "batch_size.",
+            name=name,
+        )
+    return tensor
 
 
 def _described(batch: object) -> str:
@@ -158,7 +189,14 @@ def make_batches(
     if isinstance(data, IterableDataset):  # a stream comes in its own order
         return OnDevice(DataLoader(data, batch_size), device)
     if isinstance(data, Dataset):
-        loader = DataLoader(data, batch_size, shuffle=shuffle is not None, generator=shuffle)
+        try:
+            count = len(data)  # type: ignore[arg-type]
+        except TypeError as error:
+            raise WrongKindError(
+                "A {kind} does not say how many images it has: give it a __len__, or make it an IterableDataset.",
+                kind=type(data).__name__,
+            ) from error
+        loader = DataLoader(data, batch_size, shuffle=shuffle is not None and count > 0, generator=shuffle)
         return OnDevice(loader, device)
     raise WrongKindError(
         "Data are honshi.Images, a torch Dataset or a DataLoader; this is a {kind}. "

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from honshi.errors import DataError
 from honshi.pictures.contract import InputContract, Normalization, Preprocessing, border_brightness
 from honshi.pictures.digits import FORM_SHAPE, has_form
 
@@ -192,7 +193,41 @@ class Selected(Examples):
 
 
 def places_among(indices: Sequence[int] | Tensor, count: int) -> Tensor:
-    """Indices into so many images as int64 places on the CPU; negative ones count from the end."""
-    places = torch.as_tensor(indices, dtype=torch.int64, device="cpu")
+    """Indices into so many images as int64 places on the CPU; negative ones count from the end.
+
+    Args:
+        indices: places, or for each image whether it is wanted.
+        count: the images.
+
+    Raises:
+        DataError: they are neither, or there are no such images.
+    """
+    try:
+        places = torch.as_tensor(indices, device="cpu")
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise DataError("Places of images are whole numbers, not {kind}.", kind=type(indices).__name__) from error
+    if places.dtype == torch.bool and places.shape == (count,):
+        return places.nonzero().flatten()
+    if not places.numel():
+        return torch.empty(0, dtype=torch.int64)
+    if places.dim() != 1 or places.dtype == torch.bool or places.is_floating_point() or places.is_complex():
+        raise DataError(
+            "Places of images are whole numbers, or True or False for each of the {count:,}, not {kind} of shape "
+            "{shape}.",
+            count=count,
+            kind=str(places.dtype).removeprefix("torch."),
+            shape=tuple(places.shape),
+        )
     # By NumPy: torch would wake all its threads for so little.
-    return torch.where(places < 0, places + count, places) if (places.numpy() < 0).any() else places
+    values = places.numpy()
+    low, high = int(values.min()), int(values.max())
+    if low < -count or high >= count:
+        raise DataError(
+            "There are {count:,} images, with places from 0 to {last:,}; these go from {low:,} to {high:,}.",
+            count=count,
+            last=count - 1,
+            low=low,
+            high=high,
+        )
+    places = places.long()
+    return torch.where(places < 0, places + count, places) if low < 0 else places

@@ -5,7 +5,7 @@ Shapes: n images, c channels (1 grey, 3 colour), h rows, w columns.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -41,7 +41,7 @@ class Images(Examples):
     def __post_init__(self) -> None:
         object.__setattr__(self, "pixels", _tensor(self.pixels))
         object.__setattr__(self, "labels", _tensor(self.labels).cpu())
-        if self.pixels.dtype != torch.uint8 or self.pixels.dim() != 4:
+        if self.pixels.dtype != torch.uint8 or self.pixels.dim() != 4 or 0 in self.pixels.shape[1:]:
             raise DataError(
                 "Images are uint8 of shape (n, channels, height, width), not {dtype} of shape {shape}.",
                 dtype=self.pixels.dtype,
@@ -54,6 +54,17 @@ class Images(Examples):
                 dtype=self.labels.dtype,
                 shape=tuple(self.labels.shape),
             )
+        if not isinstance(self.normalization, Normalization):
+            raise DataError(
+                "normalization is a honshi.Normalization, not a {kind}.", kind=type(self.normalization).__name__
+            )
+        named: Any = self.classes  # what was given
+        if isinstance(named, (set, dict)) or not isinstance(named, Iterable):
+            raise DataError(
+                "classes are the names of the classes in their order, such as ('cat', 'dog'), not a {kind}.",
+                kind=type(named).__name__,
+            )
+        object.__setattr__(self, "classes", tuple(map(str, named)))
         labels = self.labels.numpy()
         if len(labels) and not 0 <= labels.min() <= labels.max() < len(self.classes):
             raise DataError(
@@ -111,9 +122,13 @@ class Images(Examples):
 
 def _tensor(values: object) -> Tensor:
     """What was given, or a copy of a NumPy array that may not be written to."""
+    if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
+        # In the byte order of this machine.
+        array = values.astype(values.dtype.newbyteorder("="), copy=not values.flags.writeable)
+        return torch.from_numpy(array)
     if isinstance(values, np.ndarray):
-        return torch.from_numpy(values if values.flags.writeable else values.copy())
-    if isinstance(values, Tensor):
+        raise DataError("Pixels and labels are numbers, and this array is of {dtype}.", dtype=values.dtype)
+    if isinstance(values, Tensor) and values.layout == torch.strided and not values.is_meta:
         return values
     raise DataError(
         "Pixels and labels are tensors or NumPy arrays; this is a {kind}: make one with torch.as_tensor or np.asarray.",

@@ -45,6 +45,10 @@ def open_source(name: str, *, gaps: bool = False) -> Source:
         DataNotFoundError: there is no such data set or folder.
         DataError: its files are damaged or could not be fetched.
     """
+    if not isinstance(name, str):
+        raise DataNotFoundError(
+            "A data set has a name, one of {names}, or idx:FOLDER; {name!r} is none.", name=name, names=", ".join(NAMED)
+        )
     name = lasting_name(name)
     if name.startswith("idx:"):
         folder = Path(name.removeprefix("idx:"))

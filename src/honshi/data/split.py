@@ -14,13 +14,14 @@ import torch
 from torch import Tensor
 from typing_extensions import TypeVar
 
+from honshi.arguments import check_count
 from honshi.data.examples import Examples
 from honshi.data.images import Images
 from honshi.data.leak_policy import places_without_leaks
 from honshi.data.manifest import Manifest, short_digests
 from honshi.data.sealed import Sealed
 from honshi.data.sources import Source, open_source
-from honshi.errors import DataError, RequestError
+from honshi.errors import ArgumentError, DataError, RequestError
 from honshi.pictures.contract import Normalization
 
 # What kind of examples a split divides; where nothing is said of it, images in memory.
@@ -117,9 +118,11 @@ def _load(
     subset: int | None,
     drop_leaks: bool,
 ) -> Splits:
+    seed = check_count("seed", seed, least=0)
     train, held_out = stratified_split(source.train.labels, val, seed)
     if subset is not None:
-        if not isinstance(subset, int) or isinstance(subset, bool) or not 1 <= subset <= len(train):
+        subset = check_count("subset", subset)
+        if subset > len(train):
             raise RequestError(
                 "A subset of {subset} images was asked for and the training part has {count}.",
                 subset=subset,
@@ -146,8 +149,10 @@ def _divided(
     train, held_out = source.train.subset(train_places), source.train.subset(val_places)
     if normalize == "train":
         normalization = Normalization.measured(train.blocks())
-    else:
+    elif isinstance(normalize, (tuple, list)) and len(normalize) == 2:
         normalization = Normalization(mean=(normalize[0],), std=(normalize[1],))
+    else:
+        raise ArgumentError('normalize is "train" or a mean and a deviation, not {value!r}.', value=normalize)
     train, held_out = train.normalized_by(normalization), held_out.normalized_by(normalization)
     if drop_leaks:
         train = train.subset(places_without_leaks(train, held_out, source.test))
@@ -185,9 +190,7 @@ def stratified_split(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor
     """
     if isinstance(fraction, bool) or not isinstance(fraction, (int, float)) or not 0 < fraction < 1:
         raise RequestError("The fraction of a split lies between 0 and 1, and {fraction} does not.", fraction=fraction)
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise RequestError("The seed of a split is a whole number from 0 on, and {seed} is not.", seed=seed)
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(check_count("seed", seed, least=0))
     values = labels.numpy()
     size = round(fraction * len(values))
     if size in (0, len(values)):

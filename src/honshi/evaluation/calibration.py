@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from honshi.models.outputs import of_each_class
+
 BINS = 15
 # No classifier needs to be softer or harder than this.
 LOWEST, HIGHEST = 0.05, 20.0
@@ -40,12 +42,13 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
     search. No prediction changes. Source: Guo et al., "On Calibration of Modern Neural Networks", 2017.
 
     Args:
-        logits: (n, k), of validation images.
+        logits: (n, k), of validation images; or (n, 1) of two classes.
         labels: int64 (n,).
 
     Returns:
         The temperature; 1 where every prediction is right or none is, as then the data do not say.
     """
+    logits = of_each_class(logits)
     right = int((logits.argmax(1) == labels).sum())
     if right in (0, len(labels)):
         return 1.0
@@ -74,11 +77,11 @@ def reliability(logits: Tensor, labels: Tensor, temperature: float = 1.0) -> Rel
     """How well the confidence of the most probable class agrees with being right.
 
     Args:
-        logits: (n, k).
+        logits: (n, k), or (n, 1) of two classes.
         labels: int64 (n,).
         temperature: divides the logits.
     """
-    confidence, predictions = (logits.double() / temperature).softmax(1).max(1)  # (n,) both
+    confidence, predictions = (of_each_class(logits).double() / temperature).softmax(1).max(1)  # (n,) both
     right = (predictions == labels).double()
     places = (confidence * BINS).long().clamp(max=BINS - 1)  # (n,): the bin of each
     counts = torch.bincount(places, minlength=BINS)  # (m,), as all that follows

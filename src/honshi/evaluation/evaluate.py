@@ -16,11 +16,12 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from honshi.data.batches import Data, make_batches
 from honshi.data.examples import Examples
 from honshi.errors import ModelError
-from honshi.evaluation.answers import Criterion, check_labels, classes_of, is_binary, logits_of, loss_of
+from honshi.evaluation.answers import Criterion, ask, check_labels, classes_of, loss_of
 from honshi.evaluation.intervals import wilson
 from honshi.evaluation.metrics import ClassScore, confusion_matrix, per_class
 from honshi.losses import CrossEntropy
 from honshi.models.modes import evaluating
+from honshi.models.outputs import is_binary
 from honshi.native.layers import compiled_layers
 from honshi.runtime import device_of
 
@@ -67,7 +68,7 @@ def infer(model: nn.Module, data: Data, batch_size: int = BATCH_SIZE) -> tuple[T
     device = device_of(model)
     with evaluating(model) as scored, compiled_layers(scored):
         outputs = [
-            (logits_of(scored(inputs), len(labels)), labels)
+            (ask(scored, inputs, len(labels)), labels)
             for inputs, labels in make_batches(data, batch_size, device=device)
         ]
     if not outputs:

@@ -11,11 +11,11 @@ from torch.nn.parameter import is_lazy
 
 from honshi.data.examples import Examples
 from honshi.errors import ModelError
-from honshi.evaluation.answers import is_binary
 from honshi.evaluation.evaluate import BATCH_SIZE
 from honshi.messages import Message
 from honshi.models.card import card_of
 from honshi.models.modes import evaluating, full_precision
+from honshi.models.outputs import is_binary
 from honshi.native.layers import compiled_layers
 from honshi.runtime import device_of
 

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import logsigmoid
 
 from honshi.arguments import check_count
 from honshi.models.modes import full_precision
+from honshi.models.outputs import is_binary
 
 
 class Ensemble(nn.Module):
@@ -56,6 +58,11 @@ class Ensemble(nn.Module):
 
 
 def log_mean_probability(logits: Sequence[Tensor]) -> Tensor:
-    """Several answers (b, k) to the same images as one: the logarithm of the mean probability, (b, k)."""
+    """Several answers (b, k) to the same images as one: the logarithm of the mean probability, (b, k).
+
+    Of one output, (b,) or (b, 1), what a sigmoid makes the mean probability of.
+    """
     answers = torch.stack([full_precision(answer) for answer in logits])  # (m, b, k)
+    if is_binary(answers[0]):
+        return logsigmoid(answers).logsumexp(0) - logsigmoid(-answers).logsumexp(0)
     return answers.log_softmax(-1).logsumexp(0) - math.log(len(answers))

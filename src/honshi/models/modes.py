@@ -59,16 +59,24 @@ def being_trained(model: nn.Module) -> Iterator[None]:
     """Inside, this thread trains the model, and nobody else switches the mode of its layers.
 
     It begins when the evaluations by other threads that go on are over.
+
+    Raises:
+        ModelError: another thread trains it already.
     """
     layers = list(model.modules())
+    with _state:
+        if _is_trained_elsewhere(model):
+            raise ModelError("The model is trained by another thread already: wait until that is over.")
+        # Those of a training within a training stay marked until the outer one ends.
+        marked = [layer for layer in layers if id(layer) not in _trained_by]
+        _trained_by.update((id(layer), threading.get_ident()) for layer in marked)
     try:
         with _state:
-            _trained_by.update((id(layer), threading.get_ident()) for layer in layers)
             _state.wait_for(lambda: not _is_evaluated_elsewhere(layers))
         yield
     finally:
         with _state:
-            for layer in layers:
+            for layer in marked:
                 _trained_by.pop(id(layer), None)
                 # The mode in which the training leaves it is the one in which it stays.
                 _evaluated.pop(id(layer), None)

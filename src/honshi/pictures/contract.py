@@ -29,7 +29,18 @@ class Normalization:
     std: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if len(self.mean) != len(self.std) or not all(deviation > 0 for deviation in self.std):
+        """
+        Raises:
+            DataError: these are not a mean and a deviation for each channel.
+        """
+        try:
+            for name in ("mean", "std"):
+                object.__setattr__(self, name, tuple(float(value) for value in getattr(self, name)))
+        except (TypeError, ValueError):
+            given = False
+        else:
+            given = len(self.mean) == len(self.std) > 0 and all(map(math.isfinite, (*self.mean, *self.std)))
+        if not given or not all(deviation > 0 for deviation in self.std):
             raise DataError(
                 "A normalisation has a mean and a deviation above 0 for each channel, not {mean} and {std}.",
                 mean=self.mean,

@@ -90,6 +90,11 @@ def _read(image: Picture, contract: InputContract) -> Image.Image:
 
 def _from_pixels(image: NDArray[np.uint8] | Tensor) -> Image.Image:
     """Pixels as a picture; in torch channels come first, in numpy last."""
+    if not isinstance(image, (Tensor, np.ndarray)):
+        raise ImageError(
+            "A picture is the path of a file, a PIL image, or pixels as a NumPy array or a tensor, not a {kind}.",
+            kind=type(image).__name__,
+        )
     if image.dtype not in (torch.uint8, np.uint8):
         raise ImageError(
             "Pixels are uint8 from 0 to 255, not {dtype}. Numbers from 0 to 1 are multiplied by 255, rounded and made "

@@ -19,7 +19,7 @@ from honshi.pictures.formats import readable
 # The pixels that a picture may have, so that reading it takes less than 300 MB: in colour each is 4 bytes, and some
 # decoders hold more than one copy.
 LARGEST = 50_000_000
-LARGEST_OF = {"WEBP": 18_000_000, "AVIF": 30_000_000, "JPEG2000": 15_000_000}
+LARGEST_OF = {"progressive JPEG": 25_000_000, "WEBP": 18_000_000, "AVIF": 30_000_000, "JPEG2000": 15_000_000}
 # A picture of more is made smaller by a whole factor before anything else is done with it.
 LARGE = 4_000_000
 # Rows, after that, which are brought into another mode at once.
@@ -34,18 +34,20 @@ def read(path: str | Path, contract: InputContract) -> Image.Image:
         ImageError: it is not a picture, is damaged, too large, or has values outside the scale.
     """
     try:
-        kind = Path(path).stat().st_mode
+        mode = Path(path).stat().st_mode
     except FileNotFoundError:
         raise DataNotFoundError("{path}: there is no such file.", path=path) from None
     except (OSError, ValueError) as error:
         raise ImageError("{path}: the image cannot be read: {error}.", path=path, error=error) from None
-    if stat.S_ISDIR(kind):
+    if stat.S_ISDIR(mode):
         raise ImageError("{path}: the image cannot be read: it is a folder.", path=path)
-    if not stat.S_ISREG(kind):
+    if not stat.S_ISREG(mode):
         raise ImageError("{path}: the image cannot be read: it is a pipe or a device and not a file.", path=path)
     try:
         with Image.open(path, formats=readable()) as opened:
-            largest = LARGEST_OF.get(str(opened.format), LARGEST)
+            # Of a progressive JPEG all coefficients are held before the first pixel is made.
+            kind = "progressive JPEG" if opened.info.get("progressive") else str(opened.format)
+            largest = LARGEST_OF.get(kind, LARGEST)
             if opened.width * opened.height > largest:
                 raise _too_large(path, largest)
             factor = _reduction(opened.size, contract)

@@ -7,15 +7,20 @@ import math
 from collections.abc import Iterable
 from functools import partial
 from numbers import Real
+from os import PathLike, fspath
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import ChainedScheduler, LRScheduler, SequentialLR
 
-from honshi.arguments import check_count
+from honshi.arguments import check_count, check_range
+from honshi.data.augment import Augmentation
 from honshi.errors import ArgumentError, ModelError
 from honshi.evaluation.answers import Criterion
+from honshi.training.averaging import Averaging
+from honshi.training.distributed import World
 from honshi.training.early_stopping import EarlyStopping
 
 
@@ -23,23 +28,53 @@ def stopping_of(patience: int | EarlyStopping | None) -> EarlyStopping:
     """An early stopping that has not seen anything yet.
 
     Raises:
-        ArgumentError: it is for no epochs at all.
+        ArgumentError: it is for no epochs at all, or by less than nothing.
     """
     rule = patience if isinstance(patience, EarlyStopping) else EarlyStopping(patience=patience)
     if rule.patience is not None:
         check_count("patience", rule.patience)
+    check_range("min_delta", rule.min_delta)
     return EarlyStopping(patience=rule.patience, min_delta=rule.min_delta)
 
 
-def check_options(clip_grad_norm: Any, precision: object, seed: object) -> None:
+def path_of(checkpoint: object) -> Path | None:
+    """Where the state of a training is kept; None where it is not.
+
+    Raises:
+        ArgumentError: it is no name of a file.
+    """
+    if checkpoint is None:
+        return None
+    name = fspath(checkpoint) if isinstance(checkpoint, (str, PathLike)) else None
+    if not isinstance(name, str) or not name or "\0" in name:
+        raise ArgumentError("checkpoint is the path of a file, not {value!r}.", value=checkpoint)
+    return Path(name)
+
+
+def check_kinds(*, augment: object, averaging: object, world: object) -> None:
+    """Raises: ArgumentError, where one of them is of another kind."""
+    wanted = {"augment": (augment, Augmentation), "averaging": (averaging, Averaging), "world": (world, World)}
+    for name, (value, kind) in wanted.items():
+        if not isinstance(value, kind) and (value is not None or name == "world"):
+            raise ArgumentError("{name} is a honshi {kind}, not {value!r}.", name=name, kind=kind.__name__, value=value)
+
+
+def check_callable(**functions: object) -> None:
+    """Raises: ArgumentError, where one of them is there and cannot be called."""
+    for name, function in functions.items():
+        if function is not None and not callable(function):
+            raise ArgumentError("{name} is a function, not {value!r}.", name=name, value=function)
+
+
+def check_options(clip_grad_norm: Any, precision: object) -> None:
     """Raises: ArgumentError, where one of them means nothing."""
-    if clip_grad_norm is not None and not (isinstance(clip_grad_norm, Real) and 0 < float(clip_grad_norm) < math.inf):
+    number = isinstance(clip_grad_norm, Real) and not isinstance(clip_grad_norm, bool)
+    if clip_grad_norm is not None and not (number and 0 < float(clip_grad_norm) < math.inf):
         raise ArgumentError(
             "clip_grad_norm is a number above 0, or None for no clipping, not {value!r}.", value=clip_grad_norm
         )
     if precision not in ("float32", "bfloat16"):
         raise ArgumentError('precision is "float32" or "bfloat16", not {value!r}.', value=precision)
-    check_count("seed", seed, least=0)
 
 
 def check_parts(model: nn.Module, criterion: Criterion, optimizer: Optimizer, schedule: LRScheduler | None) -> None:
@@ -81,8 +116,12 @@ def check_parts(model: nn.Module, criterion: Criterion, optimizer: Optimizer, sc
 
 
 def check_schedule_lasts(schedule: LRScheduler | None, steps: int) -> None:
-    """Raises: ArgumentError, where a schedule ends before the training's last step."""
+    """Raises: ArgumentError, where a schedule, or one that it is made of, ends before the training's last step."""
+    for part, its_steps in _parts(schedule, steps):
+        check_schedule_lasts(part, its_steps)
     total = getattr(schedule, "total_steps", None)
+    if isinstance(total, int) and schedule is not None:
+        total -= max(0, schedule.last_epoch)
     if isinstance(total, int) and total < steps:
         raise ArgumentError(
             "{kind} is made for {total:,} steps, and this training takes {steps:,}: it is stepped after every "
@@ -91,6 +130,17 @@ def check_schedule_lasts(schedule: LRScheduler | None, steps: int) -> None:
             total=total,
             steps=steps,
         )
+
+
+def _parts(schedule: LRScheduler | None, steps: int) -> list[tuple[LRScheduler, int]]:
+    """The schedules that one is made of, and how many of the training's steps each has to last."""
+    if isinstance(schedule, ChainedScheduler):
+        return [(part, steps) for part in schedule._schedulers]
+    if isinstance(schedule, SequentialLR):
+        begins = [0, *schedule._milestones]
+        ends = [min(steps, milestone) for milestone in schedule._milestones] + [steps]
+        return [(part, end - begin) for part, begin, end in zip(schedule._schedulers, begins, ends, strict=True)]
+    return []
 
 
 def _check_reduction(criterion: object) -> None:

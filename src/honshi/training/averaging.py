@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from numbers import Real
 from typing import Any
 
 import torch
@@ -39,9 +40,9 @@ class Averaging:
         """
         if (ema is None) == (swa is None):
             raise ArgumentError("Averaging is by ema or by swa: give one of them.")
-        if ema is not None and not 0 < ema < 1:
+        if ema is not None and not (_is_number(ema) and 0 < ema < 1):
             raise ArgumentError("ema lies between 0 and 1, as 0.99, not {value!r}.", value=ema)
-        if swa is not None and not 0 < swa <= 1:
+        if swa is not None and not (_is_number(swa) and 0 < swa <= 1):
             raise ArgumentError("swa is the last part of all steps, above 0 and at most 1, not {value!r}.", value=swa)
         self.ema = ema
         self.swa = swa
@@ -117,3 +118,7 @@ class Averaging:
         self.steps = int(state["steps"])
         for name, average in self.averages.items():
             average.copy_(state["averages"][name])
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)

@@ -12,7 +12,8 @@ from torch import nn
 from torch.optim import Optimizer
 
 from honshi.data.batches import Batch
-from honshi.evaluation.answers import Criterion, logits_of, loss_of
+from honshi.errors import ModelError
+from honshi.evaluation.answers import Criterion, ask, loss_to_learn_from
 from honshi.models.modes import train_mode
 from honshi.training.progress import Progress, diverged
 from honshi.training.step import Step
@@ -47,14 +48,14 @@ def train_epoch(
 
     Raises:
         NonFiniteLossError: before the step that would have spoilt the weights.
-        ModelError: there are no images, or nothing that can be scored comes out.
+        ModelError: there are no images, nothing that can be scored comes out, or nothing would be learnt.
     """
     train_mode(model)
     progress = progress or Progress()
     for inputs, labels in progress.remaining(batches):
         with step.autocast:
-            logits = logits_of(model(inputs), len(labels))  # (b, k)
-            loss = loss_of(criterion, logits, labels)  # a scalar
+            logits = ask(model, inputs, len(labels))  # (b, k)
+            loss = loss_to_learn_from(criterion, logits, labels)  # a scalar
 
         value = loss.item()
         if not math.isfinite(value):
@@ -63,7 +64,18 @@ def train_epoch(
 
         optimizer.zero_grad()
         loss.backward()
+        if progress.steps == 1:
+            _check_reached(optimizer)
         step.update(optimizer, model.parameters())
         if on_step is not None:
             on_step(progress.steps)
     return progress.means()
+
+
+def _check_reached(optimizer: Optimizer) -> None:
+    """Raises: ModelError, where a backward pass has left no gradient to step by."""
+    if all(parameter.grad is None for group in optimizer.param_groups for parameter in group["params"]):
+        raise ModelError(
+            "The loss reaches none of the parameters that the optimizer holds, so nothing would be trained: "
+            "it has to be computed from the model's answers."
+        )

@@ -125,10 +125,12 @@ def fit(
         if isinstance(data, Sealed):
             raise SealedError("fit({name}=…) was given the test set", name=name)
     arguments.check_parts(model, criterion, optimizer, schedule)
-    check_count("epochs", epochs)
-    check_count("batch_size", batch_size)
-    arguments.check_options(clip_grad_norm, precision, seed)
-    stopping = arguments.stopping_of(patience)
+    epochs, batch_size = check_count("epochs", epochs), check_count("batch_size", batch_size)
+    seed = check_count("seed", seed, least=0)
+    arguments.check_options(clip_grad_norm, precision)
+    arguments.check_kinds(augment=augment, averaging=averaging, world=world)
+    arguments.check_callable(on_epoch=on_epoch, on_step=on_step)
+    stopping, path = arguments.stopping_of(patience), arguments.path_of(checkpoint)
     device = device_of(model)
     world.check(batch_size, device)
 
@@ -160,7 +162,6 @@ def fit(
     train_epoch = choose_loop(model, criterion, optimizer, train_batches, step)
 
     record = Record(stopping=stopping, restore_best=restore_best)
-    path = None if checkpoint is None else Path(checkpoint)
     if path is not None and world.first:
         make_folder(path.parent)
     state = Checkpoint(path, model, optimizer, step, record, draws, world)

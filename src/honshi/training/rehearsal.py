@@ -92,7 +92,10 @@ def _leaves_one(data: Data, batch_size: int) -> bool:
     if isinstance(data, DataLoader):
         if data.batch_size is None or isinstance(data.dataset, IterableDataset):
             return False
-        count, size, drops = len(data.sampler), data.batch_size, data.drop_last  # type: ignore[arg-type]
+        try:
+            count, size, drops = len(data.sampler), data.batch_size, data.drop_last  # type: ignore[arg-type]
+        except TypeError:  # a sampler of the caller's own need not tell
+            return False
         return size == 1 or (count % size == 1 and not drops)
     if isinstance(data, IterableDataset) or not isinstance(data, Dataset):
         return False

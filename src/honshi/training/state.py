@@ -94,25 +94,31 @@ class Checkpoint:
         if saved is None:
             return Progress(draws=self.draws)
         try:
-            return self._put_back(torch.load(io.BytesIO(saved), weights_only=True, map_location="cpu"))
-        except (EOFError, pickle.UnpicklingError) as error:
+            state = torch.load(io.BytesIO(saved), weights_only=True, map_location="cpu")
+        except (EOFError, pickle.UnpicklingError, RuntimeError, KeyError, ValueError) as error:
             # Without torch's own words: they advise to load the file in the way that runs its code.
             raise RunError(
                 "{path}: this is not the state of a training. Remove it to begin again.", path=self.path
             ) from error
-        except (RuntimeError, KeyError, TypeError, ValueError) as error:
-            first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise RunError(
-                "{path}: this state cannot be resumed from: {problem} Remove it to begin again.",
-                path=self.path,
-                problem=first_line,
-            ) from error
+        try:
+            return self._put_back(state)
+        except KeyError as error:
+            raise self._unfit(f"there is no {error} in it.") from error
+        except (RuntimeError, TypeError, ValueError, AttributeError) as error:
+            raise self._unfit(str(error).split("\n")[0].rstrip(".:") + ".") from error
+
+    def _unfit(self, problem: str) -> RunError:
+        return RunError(
+            "{path}: this state cannot be resumed from: {problem} Remove it to begin again.",
+            path=self.path,
+            problem=problem,
+        )
 
     def _read(self) -> bytes | None:
         """The file, not yet looked into; None where there is none."""
-        if self.path is None or not self.path.exists():
-            return None
         try:
+            if self.path is None or not self.path.exists():
+                return None
             return read_bounded(self.path, memory())
         except OSError as error:
             raise RunError(
@@ -125,7 +131,10 @@ class Checkpoint:
         """Raises: KeyError, TypeError, ValueError, RuntimeError, where it is that of another training."""
         if not isinstance(state, dict):
             raise TypeError(f"it holds a {type(state).__name__}.")
-        self.model.load_state_dict(state["model"])
+        try:
+            self.model.load_state_dict(state["model"])
+        except RuntimeError as error:
+            raise ValueError("it is that of another model.") from error
         _load(self.optimizer, state["optimizer"])
         for name in ("schedule", "averaging"):
             part = getattr(self.step, name)
@@ -170,7 +179,12 @@ def _load(optimizer: Optimizer, state: dict[str, Any]) -> None:
     held = [
         {name: value for name, value in group.items() if isinstance(value, Tensor)} for group in optimizer.param_groups
     ]
+    kind = type(optimizer).__name__
+    if len(state["param_groups"]) != len(optimizer.param_groups):
+        raise ValueError(f"it is that of another optimizer than this {kind}, in other groups.")
     optimizer.load_state_dict(state)
+    if any(optimizer.defaults.keys() - group.keys() for group in optimizer.param_groups):
+        raise ValueError(f"it is that of another optimizer than this {kind}.")
     for group, tensors in zip(optimizer.param_groups, held, strict=True):
         for name, tensor in tensors.items():
             tensor.copy_(torch.as_tensor(group[name]))

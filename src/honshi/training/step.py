@@ -7,12 +7,14 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from honshi.errors import ArgumentError
+from honshi.messages import first_line
 from honshi.training.averaging import Averaging
 
 _AS_IT_IS: AbstractContextManager[Any] = nullcontext()
@@ -37,9 +39,23 @@ class Step:
     autocast: AbstractContextManager[Any] = _AS_IT_IS
 
     def update(self, optimizer: Optimizer, parameters: Iterable[Tensor]) -> None:
-        """Take the step that the gradients say."""
+        """Take the step that the gradients say.
+
+        Raises:
+            ArgumentError: the optimizer does not take such gradients, or the schedule is at its end.
+        """
         self.clip(parameters)
-        optimizer.step()
+        try:
+            optimizer.step()
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            raise ArgumentError(
+                "{kind} cannot take a step of this model: {problem}. Choose another optimizer, such as "
+                "torch.optim.Adam.",
+                kind=type(optimizer).__name__,
+                problem=first_line(error),
+            ) from error
         self.follow()
 
     def clip(self, parameters: Iterable[Tensor]) -> None:
@@ -51,13 +67,18 @@ class Step:
         """What comes after the optimizer's step: learning rate and average.
 
         Raises:
-            ArgumentError: the schedule says that it is at its end.
+            ArgumentError: the schedule is at its end, or cannot say what follows.
         """
         if self.schedule is not None and not isinstance(self.schedule, ReduceLROnPlateau):
             try:
                 self.schedule.step()
-            except ValueError as error:
-                raise ArgumentError("{kind}: {problem}", kind=type(self.schedule).__name__, problem=error) from error
+            except (ValueError, TypeError, ArithmeticError) as error:
+                raise ArgumentError(
+                    "{kind} does not go on to the training's end: {problem}. It is stepped after every mini-batch: "
+                    "make it for as many steps.",
+                    kind=type(self.schedule).__name__,
+                    problem=first_line(error),
+                ) from error
         if self.averaging is not None:
             self.averaging.note_step()
 

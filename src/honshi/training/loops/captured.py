@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from honshi.data.batches import Batches
-from honshi.evaluation.answers import Criterion, logits_of, loss_of
+from honshi.evaluation.answers import Criterion, logits_of, loss_to_learn_from
 from honshi.models.architecture import is_ours
 from honshi.models.modes import train_mode
 from honshi.training.loops.tally import Tally
@@ -121,7 +121,7 @@ class CapturedEpochs:
         """One step of the readable loop, without a look at its result."""
         with self.step.autocast:
             logits = logits_of(self.model(inputs), len(labels))  # (b, k)
-            loss = loss_of(self.criterion, logits, labels)  # a scalar
+            loss = loss_to_learn_from(self.criterion, logits, labels)  # a scalar
         # Kept in place: a graph writes gradients to where they were when it was captured.
         self.optimizer.zero_grad(set_to_none=False)
         loss.backward()
