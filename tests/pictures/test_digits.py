@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 import honshi
-from honshi.pictures import prepare
 from honshi.pictures.digits import bring_into_form, has_form, in_form
+from honshi.pictures.prepare import prepare
 
 Light = NDArray[np.float64]
 

@@ -11,8 +11,8 @@ from torch import Tensor
 
 import honshi
 from honshi.errors import DataNotFoundError, ImageError
-from honshi.pictures import Normalization, Preprocessing, prepare
-from honshi.pictures.prepare import looks_inverted
+from honshi.pictures import Normalization, Preprocessing
+from honshi.pictures.prepare import looks_inverted, prepare
 
 
 @pytest.fixture

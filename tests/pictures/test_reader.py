@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from honshi.errors import DataNotFoundError, ImageError
-from honshi.pictures import InputContract, Normalization, Scale, prepare
+from honshi.pictures import InputContract, Normalization, Scale
+from honshi.pictures.prepare import prepare
 from honshi.pictures.reader import LARGE, read
 
 GREY = InputContract(shape=(1, 4, 4), normalization=Normalization(mean=(0.5,), std=(0.5,)))

@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from importlib.metadata import version
 from typing import Any
 
 import click
@@ -35,7 +34,7 @@ INTERRUPTED = 130
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(version("honshi"), prog_name="honshi")
+@click.version_option(package_name="honshi", prog_name="honshi")
 @click.option("--debug", is_flag=True, expose_value=False, help="Show where an error came from; may stand anywhere.")
 def honshi() -> None:
     """Train image classifiers and end with a score that you may believe.

@@ -1,6 +1,5 @@
 """From any picture to the pixels that a model knows: what it wants, which files are pictures, and the one way there."""
 
 from honshi.pictures.contract import InputContract, Normalization, Preprocessing, Scale
-from honshi.pictures.prepare import Picture, prepare
 
-__all__ = ["InputContract", "Normalization", "Picture", "Preprocessing", "Scale", "prepare"]
+__all__ = ["InputContract", "Normalization", "Preprocessing", "Scale"]

@@ -10,13 +10,15 @@ Shapes: h rows, w columns of a picture; ink, float32 (h, w), is 0 where paper is
 
 from __future__ import annotations
 
-from typing import TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 SIZE, BOX = 28, 20
 FORM_SHAPE = (1, SIZE, SIZE)
@@ -99,6 +101,8 @@ def _within(picture: Image.Image, sides: list[float]) -> tuple[int, int, int, in
 
 def _ink(picture: Image.Image) -> Ink | None:
     """What was drawn, apart from the paper and the light on it; None where that is nothing."""
+    from PIL import Image  # a training measures the form of its images and does without
+
     shrunk = picture.copy()
     shrunk.thumbnail((LOOKED_AT, LOOKED_AT), Image.Resampling.BOX)
     light: Ink = np.asarray(shrunk, np.float32) / np.float32(255)
@@ -244,6 +248,8 @@ def _with_pen_of_usual_width(ink: Ink) -> Ink:
 
 def _placed(ink: Ink) -> NDArray[np.uint8]:
     """Scaled into the box and laid with its centre of mass in the middle, uint8 (28, 28)."""
+    from PIL import Image  # as above
+
     top, bottom, left, right = _box(ink)
     cut = Image.fromarray((ink[top:bottom, left:right] * 255).astype(np.uint8))
     scale = BOX / max(cut.size)
