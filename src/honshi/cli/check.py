@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from honshi.cli.console import console, json_option, print_json
+from honshi.cli.loading import loading
 from honshi.cli.options import read_recipe, recipe_options
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ def check(
       honshi check --train mine.py:train --evaluate mine.py:evaluate
     """
     chosen = read_recipe(recipe, settings, options)
-    from honshi.actions.check import check as action
+    with loading():
+        from honshi.actions.check import check as action
 
     outcome = action(
         chosen,

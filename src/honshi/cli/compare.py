@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from honshi.cli.console import console, json_option, print_json
+from honshi.cli.loading import loading
 from honshi.cli.options import data_option
 
 
@@ -20,7 +21,8 @@ def compare(first: str, second: str, data: str | None, as_json: bool) -> None:
     Example
       honshi compare 20260401 latest
     """
-    from honshi.actions.compare import compare as action
+    with loading():
+        from honshi.actions.compare import compare as action
 
     found = action(first, second, data)
     screen = console(as_json)

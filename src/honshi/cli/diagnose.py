@@ -7,6 +7,7 @@ from shlex import quote
 import click
 
 from honshi.cli.console import console, json_option, print_json
+from honshi.cli.loading import loading
 from honshi.cli.options import data_option
 
 
@@ -25,7 +26,8 @@ def diagnose(run: str, data: str | None, as_json: bool) -> None:
     Example
       honshi diagnose latest
     """
-    from honshi.actions.diagnose import diagnose as action
+    with loading():
+        from honshi.actions.diagnose import diagnose as action
 
     found = action(run, data)
     diagnosis, path = found.diagnosis, found.run.path

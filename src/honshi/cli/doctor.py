@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from honshi.cli.console import console, json_option, print_json
+from honshi.cli.loading import loading
 
 
 @click.command()
@@ -18,7 +19,8 @@ def doctor(as_json: bool) -> None:
     """
     from rich.table import Table
 
-    from honshi.actions.doctor import examine
+    with loading():
+        from honshi.actions.doctor import examine
 
     machine = examine()
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from honshi.cli.console import console, json_option, print_json
+from honshi.cli.loading import loading
 
 
 @click.command()
@@ -20,7 +21,8 @@ def export(run: str, onnx: Path, as_json: bool) -> None:
     Example
       honshi export best --onnx digits.onnx
     """
-    from honshi.actions.export import export as action
+    with loading():
+        from honshi.actions.export import export as action
 
     found = action(run, onnx)
     screen = console(as_json)

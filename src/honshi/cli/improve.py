@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from honshi.cli.console import console, json_option, print_json, print_next
+from honshi.cli.loading import loading
 from honshi.cli.options import data_option
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def improve(run: str, budget: float, seeds: int, data: str | None, as_json: bool
     Example
       honshi improve latest --budget 3
     """
-    from honshi.actions import improve as action
+    with loading():
+        from honshi.actions import improve as action
     from honshi.runs import find
 
     found = find(run)

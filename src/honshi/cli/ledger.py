@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from honshi.cli.console import console, json_option, print_json
+from honshi.cli.loading import loading
 
 
 @click.group(invoke_without_command=True)
@@ -25,7 +26,8 @@ def ledger(context: click.Context, as_json: bool) -> None:
         return
     from rich.table import Table
 
-    from honshi.actions.ledger import openings
+    with loading():
+        from honshi.actions.ledger import openings
 
     found = openings()
     screen = console(as_json)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from honshi.cli.console import console, json_option, print_json
+from honshi.cli.loading import loading
 
 if TYPE_CHECKING:
     from honshi.prediction import Answer
@@ -44,7 +45,8 @@ def predict(
 
     from PIL import Image
 
-    from honshi.actions.predict import predict as action
+    with loading():
+        from honshi.actions.predict import predict as action
     from honshi.files import write_whole
 
     if digits and as_is:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from honshi.cli.console import console, json_option, print_json
+from honshi.cli.loading import loading
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,7 +28,8 @@ def runs(as_json: bool) -> None:
     Example
       honshi runs --json
     """
-    from honshi.actions.runs import list_runs
+    with loading():
+        from honshi.actions.runs import list_runs
 
     found = list_runs()
     screen = console(as_json)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from honshi.cli.console import console, json_option, print_json
+from honshi.cli.loading import loading
 from honshi.cli.options import data_option
 from honshi.cli.validate import print_classes
 
@@ -38,7 +39,8 @@ def test(
       honshi test best --predict 0.975
       honshi test latest --again --reason "the first run had a wrong label file"
     """
-    from honshi.actions.test import prepare
+    with loading():
+        from honshi.actions.test import prepare
     from honshi.errors import RequestError
 
     if expected is not None and not 0 <= expected <= 1:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from honshi.cli.console import console, json_option, print_json, print_next, print_plan
+from honshi.cli.loading import loading
 from honshi.cli.options import given_options, read_recipe, recipe_options
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def train(
     """
     # A wrong option is said before torch is loaded, which takes a second.
     chosen = read_recipe(recipe, settings, options)
-    from honshi.actions import train as action
+    with loading():
+        from honshi.actions import train as action
     from honshi.errors import RequestError
 
     if resume is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from honshi.cli.console import console, json_option, print_json, print_next, print_plan
+from honshi.cli.loading import loading
 from honshi.cli.options import given_options, read_recipe, recipe_options
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def tune(
     folder_has_one = out is not None and (out / "search.toml").is_file()
     if recipe is not None or given_options(settings, options) or not folder_has_one:
         chosen = read_recipe(recipe or "lecture", settings, options)
-    from honshi.actions import tune as action
+    with loading():
+        from honshi.actions import tune as action
     from honshi.tuning.search import read_recipe as recipe_in
 
     if chosen is None:

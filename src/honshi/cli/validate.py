@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from honshi.cli.console import console, json_option, print_json
+from honshi.cli.loading import loading
 from honshi.cli.options import data_option
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def validate(run: str, data: str | None, as_json: bool) -> None:
     Example
       honshi validate latest
     """
-    from honshi.actions.validate import validate as action
+    with loading():
+        from honshi.actions.validate import validate as action
 
     found = action(run, data)
     screen = console(as_json)
