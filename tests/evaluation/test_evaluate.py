@@ -233,3 +233,12 @@ def test_the_score_goes_into_json(model: MLP, images: honshi.Images) -> None:
     assert document["accuracy"] == score.accuracy
     assert document["interval"] == list(score.interval)
     assert document["per_class"]["3"]["recall"] == score.per_class["3"].recall
+
+
+def test_an_answer_that_is_nan_has_no_score(mnist: honshi.Splits) -> None:
+    layer = nn.Linear(784, 10)
+    layer.weight.data[3, 5] = torch.nan
+    model = nn.Sequential(nn.Flatten(), layer)
+
+    with pytest.raises(ModelError, match=r"Of 100 images the model answers 100 with NaN"):
+        honshi.evaluate(model, mnist.val.subset(range(100)))

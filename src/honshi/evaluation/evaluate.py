@@ -111,7 +111,7 @@ def evaluate(model: nn.Module, data: Data, criterion: Criterion | None = None) -
 
     Raises:
         SealedError: the data are the sealed test set.
-        ModelError: there are no images, or labels and outputs do not go together.
+        ModelError: there are no images, an answer is NaN, or labels and outputs do not go together.
     """
     logits, labels = infer(model, data)
     return score(logits, labels, data.classes if isinstance(data, Examples) else None, criterion)
@@ -129,8 +129,16 @@ def score(
         criterion: as for `evaluate`.
 
     Raises:
-        ModelError: labels and outputs do not go together.
+        ModelError: an answer is NaN, or labels and outputs do not go together.
     """
+    no_answer = int(logits.reshape(len(logits), -1).isnan().any(1).sum())
+    if no_answer:
+        raise ModelError(
+            "Of {count:,} images the model answers {no_answer:,} with NaN, so there is no score. Look for weights that "
+            "are NaN (a training that diverged), and for pixels that are.",
+            count=len(logits),
+            no_answer=no_answer,
+        )
     answered, true = _scored(logits, labels)
     count, classes = len(logits), 2 if is_binary(logits) else logits.shape[1]
     loss = _cross_entropy(logits, labels, true) if criterion is None else loss_of(criterion, logits, labels).item()
