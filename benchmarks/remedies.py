@@ -57,7 +57,7 @@ def table(recipe: Recipe, seeds: int) -> str:
     for remedy in all_remedies("good-fit", recipe, len(splits.train)):
         after = right(recipe.changed(remedy.changes), splits, seeds)
         result = compare_recipes(before, after)
-        rows.append((result, remedy.name, float(after.double().mean())))
+        rows.append((result, str(remedy.name), float(after.double().mean())))
         print(f"{remedy.name}: {100 * result.difference:+.2f} ± {100 * result.error:.2f} points", flush=True)
     rows.sort(key=lambda row: -row[0].difference)
     return "\n".join(

@@ -11,6 +11,7 @@ from honshi.actions.improve import Trial, improve
 from honshi.errors import RequestError
 from honshi.evaluation.remedies import Remedy
 from honshi.experiment import Experiment
+from honshi.messages import Message
 from honshi.recipe import Recipe
 from honshi.runs import Run, looks
 
@@ -41,7 +42,9 @@ def run(tmp_path: Path) -> Run:
 
 def test_a_remedy_that_helps_by_more_than_chance_is_kept(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     only(
-        monkeypatch, Remedy("longer", "", {"training.epochs": 16}), Remedy("decay", "", {"optimizer.weight_decay": 0.9})
+        monkeypatch,
+        Remedy(Message("longer"), Message(""), {"training.epochs": 16}),
+        Remedy(Message("decay"), Message(""), {"optimizer.weight_decay": 0.9}),
     )
 
     result = improve(run, 60)
@@ -51,11 +54,11 @@ def test_a_remedy_that_helps_by_more_than_chance_is_kept(run: Run, monkeypatch: 
     assert longer.comparison is not None
     assert longer.comparison.p_value < improvement.THRESHOLD
     assert result.improved.accuracy > result.baseline.accuracy + 0.03
-    assert (result.improved, result.ended, result.kept) == (longer.after, "done", ["longer"])
+    assert (result.improved, result.ended, list(map(str, result.kept))) == (longer.after, "done", ["longer"])
 
 
 def test_the_improved_recipe_is_one_that_can_be_trained(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    only(monkeypatch, Remedy("longer", "", {"training.epochs": 16}))
+    only(monkeypatch, Remedy(Message("longer"), Message(""), {"training.epochs": 16}))
 
     result = improve(run, 60)
 
@@ -70,7 +73,11 @@ def test_the_improved_recipe_is_one_that_can_be_trained(run: Run, monkeypatch: p
 
 
 def test_a_later_remedy_is_compared_with_those_that_were_kept(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    only(monkeypatch, Remedy("longer", "", {"training.epochs": 16}), Remedy("a name", "", {"name": "other"}))
+    only(
+        monkeypatch,
+        Remedy(Message("longer"), Message(""), {"training.epochs": 16}),
+        Remedy(Message("a name"), Message(""), {"name": "other"}),
+    )
 
     longer, name = improve(run, 60).trials
 
@@ -81,7 +88,7 @@ def test_a_later_remedy_is_compared_with_those_that_were_kept(run: Run, monkeypa
 
 
 def test_a_remedy_that_changes_nothing_is_not_kept(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    only(monkeypatch, Remedy("a name", "", {"name": "other"}))
+    only(monkeypatch, Remedy(Message("a name"), Message(""), {"name": "other"}))
 
     result = improve(run, 60)
 
@@ -91,7 +98,7 @@ def test_a_remedy_that_changes_nothing_is_not_kept(run: Run, monkeypatch: pytest
 
 
 def test_every_look_is_counted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    only(monkeypatch, Remedy("a name", "", {"name": "other"}))
+    only(monkeypatch, Remedy(Message("a name"), Message(""), {"name": "other"}))
 
     result = improve(run, 60, seeds=3)
 
@@ -102,7 +109,7 @@ def test_every_look_is_counted(run: Run, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_the_test_set_stays_sealed(run: Run, honshi_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    only(monkeypatch, Remedy("a name", "", {"name": "other"}))
+    only(monkeypatch, Remedy(Message("a name"), Message(""), {"name": "other"}))
 
     improve(run, 60, seeds=3)
 
@@ -110,7 +117,11 @@ def test_the_test_set_stays_sealed(run: Run, honshi_home: Path, monkeypatch: pyt
 
 
 def test_a_trial_that_would_not_be_done_in_time_is_given_up(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    only(monkeypatch, Remedy("forever", "", {"training.epochs": 100_000}), Remedy("a name", "", {"name": "other"}))
+    only(
+        monkeypatch,
+        Remedy(Message("forever"), Message(""), {"training.epochs": 100_000}),
+        Remedy(Message("a name"), Message(""), {"name": "other"}),
+    )
     begun = time.monotonic()
 
     forever, name = (result := improve(run, 30, seeds=3)).trials
@@ -135,7 +146,9 @@ def test_two_seeds_cannot_tell_a_gain_from_luck(run: Run) -> None:
 
 def test_ctrl_c_keeps_what_was_found(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     only(
-        monkeypatch, Remedy("longer", "", {"training.epochs": 16}), Remedy("decay", "", {"optimizer.weight_decay": 0.9})
+        monkeypatch,
+        Remedy(Message("longer"), Message(""), {"training.epochs": 16}),
+        Remedy(Message("decay"), Message(""), {"optimizer.weight_decay": 0.9}),
     )
 
     def interrupt(trial: Trial) -> None:
@@ -143,14 +156,16 @@ def test_ctrl_c_keeps_what_was_found(run: Run, monkeypatch: pytest.MonkeyPatch) 
 
     result = improve(run, 60, on_trial=interrupt)
 
-    assert (result.ended, result.kept) == ("interrupted", ["longer"])
+    assert (result.ended, list(map(str, result.kept))) == ("interrupted", ["longer"])
     assert Recipe.read(str(run.path / "improved.toml")).training.epochs == 16
 
 
 def test_a_remedy_that_does_not_fit_the_data_is_said_to_be_impossible(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    only(monkeypatch, Remedy("one at a time", "", {"training.batch_size": 1, "model.batch_norm": True}))
+    only(
+        monkeypatch, Remedy(Message("one at a time"), Message(""), {"training.batch_size": 1, "model.batch_norm": True})
+    )
 
     (trial,) = improve(run, 60, seeds=3).trials
 
@@ -160,12 +175,16 @@ def test_a_remedy_that_does_not_fit_the_data_is_said_to_be_impossible(
 
 def test_a_training_that_diverges_is_improved_by_a_lower_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = started(SLOW.changed({"optimizer.lr": 1e20}), tmp_path / "run")
-    only(monkeypatch, Remedy("lower rate", "", {"optimizer.lr": 0.1}), Remedy("worse", "", {"optimizer.lr": 1e20}))
+    only(
+        monkeypatch,
+        Remedy(Message("lower rate"), Message(""), {"optimizer.lr": 0.1}),
+        Remedy(Message("worse"), Message(""), {"optimizer.lr": 1e20}),
+    )
 
     result = improve(run, 60)
 
     assert (result.baseline.verdict, result.baseline.diverged, result.baseline.gap) == ("diverged", 5, None)
-    assert result.kept == ["lower rate"]
+    assert list(map(str, result.kept)) == ["lower rate"]
     assert result.trials[1].outcome == "not better"
     assert result.trials[1].after is not None
     assert result.trials[1].after.diverged == 1

@@ -22,6 +22,7 @@ from honshi.data.examples import Examples
 from honshi.data.images import Images
 from honshi.evaluation.remedies import Remedy
 from honshi.experiment import Experiment
+from honshi.messages import Message
 from honshi.recipe import Recipe
 from honshi.runs import Run
 
@@ -84,14 +85,14 @@ def test_they_are_checked(splits: honshi.Splits[Examples]) -> None:
 
 
 def test_a_recipe_is_improved_on_them(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    remedy = Remedy("longer", "", {"training.epochs": 4})
+    remedy = Remedy(Message("longer"), Message(""), {"training.epochs": 4})
     monkeypatch.setattr(
         improvement, "all_remedies", lambda _, recipe, __: [remedy] if recipe.training.epochs < 4 else []
     )
 
     result = improvement.improve(run, 60, seeds=3)
 
-    assert [trial.remedy for trial in result.trials] == ["longer"]
+    assert [str(trial.remedy) for trial in result.trials] == ["longer"]
 
 
 def test_two_processes_share_them(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ NO_OPTIONS = dict.fromkeys(
 
 
 def names(verdict: Verdict, recipe: Recipe) -> list[str]:
-    return [remedy.name for remedy in remedies_for(verdict, recipe, 54_000)]
+    return [str(remedy.name) for remedy in remedies_for(verdict, recipe, 54_000)]
 
 
 @pytest.mark.parametrize("verdict", get_args(Verdict))
@@ -65,7 +65,7 @@ def test_what_a_recipe_has_already_is_not_offered_again() -> None:
 def test_more_images_are_offered_where_a_subset_was_taken() -> None:
     offered = remedies_for("overfitting", LECTURE.changed({"data.subset": 20_000}), 54_000)
 
-    assert offered[0].name == "more images"
+    assert offered[0].name.sentence == "more images"
     assert offered[0].changes == {"data.subset": 54_000}
     assert "more images" not in names("overfitting", LECTURE)
 
@@ -80,7 +80,7 @@ def test_all_remedies_begin_with_the_verdicts_own_and_keep_the_data() -> None:
     recipe = LECTURE.changed({"data.subset": 1000})
     remedies = all_remedies("still-learning", recipe, 54_000)
 
-    assert remedies[0].name == "more epochs"
+    assert remedies[0].name.sentence == "more epochs"
     assert len({remedy.name for remedy in remedies}) == len(remedies)
     assert all(recipe.changed(remedy.changes).data == recipe.data for remedy in remedies)
 

@@ -132,7 +132,7 @@ def test_the_checks_look_at_it(recipe: Recipe) -> None:
 
 
 def test_the_remedies_are_those_that_it_can_take(recipe: Recipe) -> None:
-    remedies = {remedy.name: dict(remedy.changes) for remedy in all_remedies("underfitting", recipe, 108)}
+    remedies = {str(remedy.name): dict(remedy.changes) for remedy in all_remedies("underfitting", recipe, 108)}
 
     assert remedies["larger model"] == {"model.units": 16}
     assert "dropout" not in remedies

@@ -43,8 +43,8 @@ class RunDiagnosis:
             "picture": str(self.picture) if self.picture is not None else None,
             "remedies": [
                 {
-                    "name": remedy.name,
-                    "why": remedy.why,
+                    "name": str(remedy.name),
+                    "why": str(remedy.why),
                     "changes": dict(remedy.changes),
                     "command": self.command(remedy),
                 }

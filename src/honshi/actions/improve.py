@@ -94,7 +94,7 @@ class Trial:
         problem: why it was not possible.
     """
 
-    remedy: str
+    remedy: Message
     changes: dict[str, Any]
     outcome: Outcome
     seeds: int
@@ -152,15 +152,16 @@ class Improvement:
     val_size: int
 
     @property
-    def kept(self) -> list[str]:
+    def kept(self) -> list[Message]:
         return [trial.remedy for trial in self.trials if trial.outcome == "kept"]
 
     def to_dict(self) -> dict[str, Any]:
         """The content of ``improvement.json``."""
         content = {**asdict(self), "recipe": self.recipe.model_dump(exclude_none=True)}
+        content["trials"] = [asdict(trial) | {"remedy": str(trial.remedy)} for trial in self.trials]
         for known in ("val_sha256", "val_size"):  # the run's manifest holds them
             del content[known]
-        return content | {"kept": self.kept, "threshold": THRESHOLD}
+        return content | {"kept": list(map(str, self.kept)), "threshold": THRESHOLD}
 
     @property
     def outcome(self) -> Message:
@@ -176,7 +177,7 @@ class Improvement:
             points=(after.accuracy - before.accuracy) * 100,
             gap_before=before.gap_shown,
             gap_after=after.gap_shown,
-            kept=", ".join(self.kept),
+            kept=", ".join(map(str, self.kept)),
         )
 
     @property
@@ -286,7 +287,7 @@ def improve(
         write_json(run.path / "improvement.json", found.to_dict())
         return found
 
-    refused: set[str] = set()
+    refused: set[Message] = set()
     out_of_time = False
     try:
         while True:
@@ -395,7 +396,7 @@ def _baseline(cycle: _Cycle, recipe: Recipe) -> list[_Trained]:
         ) from None
 
 
-def _next(cycle: _Cycle, recipe: Recipe, trained: list[_Trained], refused: set[str]) -> Remedy | None:
+def _next(cycle: _Cycle, recipe: Recipe, trained: list[_Trained], refused: set[Message]) -> Remedy | None:
     """The first remedy for what ails most seeds that has not been refused."""
     offered = all_remedies(_verdict(trained), recipe, cycle.available)
     return next((remedy for remedy in offered if remedy.name not in refused), None)

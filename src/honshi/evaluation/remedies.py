@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from honshi.evaluation.diagnosis import Verdict
+from honshi.messages import Message
 from honshi.recipe import Changes, Recipe
 
 
@@ -32,8 +33,8 @@ class Remedy:
             which saves time: the best epoch's weights are kept without it.
     """
 
-    name: str
-    why: str
+    name: Message
+    why: Message
     changes: Changes = field(default_factory=dict)
     options: tuple[str, ...] = ()
     scores: bool = True
@@ -73,7 +74,7 @@ def _rounded(value: float) -> float:
     return float(f"{value:.2g}")
 
 
-def _if_possible(name: str, why: str, changes: Changes | None) -> Remedy | None:
+def _if_possible(name: Message, why: Message, changes: Changes | None) -> Remedy | None:
     return None if changes is None else Remedy(name, why, changes)
 
 
@@ -82,7 +83,7 @@ def _more_images(recipe: Recipe, available: int) -> Remedy | None:
     if subset is None or subset >= available:
         return None
     changes = {"data.subset": min(4 * subset, available)}
-    return Remedy("more images", "nothing cures overfitting like them", changes, scores=False)
+    return Remedy(Message("more images"), Message("nothing cures overfitting like them"), changes, scores=False)
 
 
 def _augmentation(recipe: Recipe, available: int) -> Remedy | None:
@@ -90,8 +91,8 @@ def _augmentation(recipe: Recipe, available: int) -> Remedy | None:
     if augment.shift or augment.rotate or augment.scale:
         return None
     return Remedy(
-        "augmentation",
-        "each epoch sees its images shifted, turned and scaled a little",
+        Message("augmentation"),
+        Message("each epoch sees its images shifted, turned and scaled a little"),
         {"augment.shift": 0.1, "augment.rotate": 10.0, "augment.scale": 0.1},
     )
 
@@ -100,25 +101,31 @@ def _convolution(recipe: Recipe, available: int) -> Remedy | None:
     if recipe.model.convolutional:
         return None
     return Remedy(
-        "convolutional network",
-        "it need not learn a shape anew for each place",
+        Message("convolutional network"),
+        Message("it need not learn a shape anew for each place"),
         {"model.kind": "cnn", "model.stem": "stride"},
     )
 
 
 def _dropout(recipe: Recipe, available: int) -> Remedy | None:
-    return _if_possible("dropout", "no unit may rely on any single other", recipe.model.with_more_dropout())
+    return _if_possible(
+        Message("dropout"), Message("no unit may rely on any single other"), recipe.model.with_more_dropout()
+    )
 
 
 def _weight_decay(recipe: Recipe, available: int) -> Remedy | None:
     decay = _rounded(max(4 * recipe.optimizer.weight_decay, recipe.optimizer.least_decay))
-    return Remedy("weight decay", "large weights have to pay for themselves", {"optimizer.weight_decay": decay})
+    return Remedy(
+        Message("weight decay"), Message("large weights have to pay for themselves"), {"optimizer.weight_decay": decay}
+    )
 
 
 def _label_smoothing(recipe: Recipe, available: int) -> Remedy | None:
     if recipe.loss.label_smoothing:
         return None
-    return Remedy("label smoothing", "it need not be surer than its labels are", {"loss.label_smoothing": 0.1})
+    return Remedy(
+        Message("label smoothing"), Message("it need not be surer than its labels are"), {"loss.label_smoothing": 0.1}
+    )
 
 
 def _early_stopping(recipe: Recipe, available: int) -> Remedy | None:
@@ -126,63 +133,80 @@ def _early_stopping(recipe: Recipe, available: int) -> Remedy | None:
     if recipe.training.patience is not None or epochs < 4:
         return None
     changes = {"training.patience": max(2, epochs // 5)}
-    return Remedy("early stopping", "the same model in less time: the best epoch is kept anyway", changes, scores=False)
+    return Remedy(
+        Message("early stopping"),
+        Message("the same model in less time: the best epoch is kept anyway"),
+        changes,
+        scores=False,
+    )
 
 
 def _smaller(recipe: Recipe, available: int) -> Remedy | None:
-    return _if_possible("smaller model", "less room to learn images by heart", recipe.model.resized(0.5))
+    return _if_possible(
+        Message("smaller model"), Message("less room to learn images by heart"), recipe.model.resized(0.5)
+    )
 
 
 def _larger(recipe: Recipe, available: int) -> Remedy | None:
-    return _if_possible("larger model", "more room for what there is to learn", recipe.model.resized(2))
+    return _if_possible(
+        Message("larger model"), Message("more room for what there is to learn"), recipe.model.resized(2)
+    )
 
 
 def _batch_norm(recipe: Recipe, available: int) -> Remedy | None:
     if recipe.training.leaves_one(recipe.data.subset or available):
         return None
-    why = "the steps stay in proportion in every layer"
-    return _if_possible("batch norm", why, recipe.model.with_batch_norm())
+    why = Message("the steps stay in proportion in every layer")
+    return _if_possible(Message("batch norm"), why, recipe.model.with_batch_norm())
 
 
 def _lower_rate(recipe: Recipe, available: int) -> Remedy | None:
-    return _rate(recipe, "lower learning rate", "shorter steps do not overshoot", 1 / 3)
+    return _rate(recipe, Message("lower learning rate"), Message("shorter steps do not overshoot"), 1 / 3)
 
 
 def _much_lower_rate(recipe: Recipe, available: int) -> Remedy | None:
-    return _rate(recipe, "much lower learning rate", "the steps were far too long", 1 / 10)
+    return _rate(recipe, Message("much lower learning rate"), Message("the steps were far too long"), 1 / 10)
 
 
 def _higher_rate(recipe: Recipe, available: int) -> Remedy | None:
-    return _rate(recipe, "higher learning rate", "longer steps get there sooner", 3)
+    return _rate(recipe, Message("higher learning rate"), Message("longer steps get there sooner"), 3)
 
 
 def _much_higher_rate(recipe: Recipe, available: int) -> Remedy | None:
-    return _rate(recipe, "much higher learning rate", "the steps were far too short", 10)
+    return _rate(recipe, Message("much higher learning rate"), Message("the steps were far too short"), 10)
 
 
-def _rate(recipe: Recipe, name: str, why: str, factor: float) -> Remedy:
+def _rate(recipe: Recipe, name: Message, why: Message, factor: float) -> Remedy:
     return Remedy(name, why, {"optimizer.lr": _rounded(recipe.optimizer.lr * factor)})
 
 
 def _longer(recipe: Recipe, available: int) -> Remedy | None:
-    return Remedy("more epochs", "it had not finished", {"training.epochs": 3 * recipe.training.epochs})
+    return Remedy(
+        Message("more epochs"), Message("it had not finished"), {"training.epochs": 3 * recipe.training.epochs}
+    )
 
 
 def _one_cycle(recipe: Recipe, available: int) -> Remedy | None:
     if recipe.schedule.falls:
         return None
-    why = "the rate warms up, then falls to almost 0: calm in the end"
-    return Remedy("one-cycle schedule", why, {"schedule.kind": "one-cycle"})
+    why = Message("the rate warms up, then falls to almost 0: calm in the end")
+    return Remedy(Message("one-cycle schedule"), why, {"schedule.kind": "one-cycle"})
 
 
 def _warm_up(recipe: Recipe, available: int) -> Remedy | None:
-    return _if_possible("warm-up", "short steps while the first weights are still wild", recipe.schedule.with_warm_up())
+    return _if_possible(
+        Message("warm-up"),
+        Message("short steps while the first weights are still wild"),
+        recipe.schedule.with_warm_up(),
+    )
 
 
 def _clipping(recipe: Recipe, available: int) -> Remedy | None:
     if recipe.training.clip_grad_norm is not None:
         return None
-    return Remedy("gradient clipping", "no single step may be too long", {"training.clip_grad_norm": 1.0})
+    return Remedy(
+        Message("gradient clipping"), Message("no single step may be too long"), {"training.clip_grad_norm": 1.0}
+    )
 
 
 def _averaging(recipe: Recipe, available: int) -> Remedy | None:
@@ -191,14 +215,18 @@ def _averaging(recipe: Recipe, available: int) -> Remedy | None:
     # The average reaches back about as many steps as an epoch has.
     steps = math.ceil((recipe.data.subset or available) / recipe.training.batch_size)
     decay = round(1 - 1 / min(max(steps, 10), 1000), 3)
-    return Remedy("EMA of the weights", "the average of the last steps is calmer than each", {"training.ema": decay})
+    return Remedy(
+        Message("EMA of the weights"),
+        Message("the average of the last steps is calmer than each"),
+        {"training.ema": decay},
+    )
 
 
 def _adaptive(recipe: Recipe, available: int) -> Remedy | None:
     if recipe.optimizer.adaptive:
         return None
     changes = {"optimizer.kind": "adamw", "optimizer.lr": 0.003}
-    return Remedy("AdamW", "each weight has steps of its own length", changes)
+    return Remedy(Message("AdamW"), Message("each weight has steps of its own length"), changes)
 
 
 def _less_regularisation(recipe: Recipe, available: int) -> Remedy | None:
@@ -209,18 +237,25 @@ def _less_regularisation(recipe: Recipe, available: int) -> Remedy | None:
         held_back["augment.mixup"] = 0.0
     if not held_back:
         return None
-    return Remedy("less regularisation", "it holds back a model that has nothing to spare", held_back)
+    return Remedy(Message("less regularisation"), Message("it holds back a model that has nothing to spare"), held_back)
 
 
 def _more_seeds(recipe: Recipe, available: int) -> Remedy | None:
-    return Remedy("several seeds", "what to expect, rather than what happened", options=("--seeds 5",), scores=False)
+    return Remedy(
+        Message("several seeds"),
+        Message("what to expect, rather than what happened"),
+        options=("--seeds 5",),
+        scores=False,
+    )
 
 
 def _more_validation(recipe: Recipe, available: int) -> Remedy | None:
     if recipe.data.val >= 0.3:
         return None
     larger = _rounded(min(max(0.1, 2 * recipe.data.val), 0.3))
-    return Remedy("larger validation set", "less noise in every score", {"data.val": larger}, scores=False)
+    return Remedy(
+        Message("larger validation set"), Message("less noise in every score"), {"data.val": larger}, scores=False
+    )
 
 
 Make = Callable[[Recipe, int], Remedy | None]
