@@ -6,6 +6,7 @@
     │   ├── ArgumentError (ValueError)  a function of the library was given a value that cannot be
     │   ├── WrongKindError (TypeError)  it was given something of a kind that it does not accept
     │   ├── DataNotFoundError      no data set of that name, no such folder
+    │   ├── DataRefusedError (DataError)  the data at a path, a folder or a table, do not hold together
     │   ├── RunNotFoundError       no run, or more than one, answers to that name
     │   └── AlreadyOpenedError     another model has sat this test set
     ├── DataError                  the data are there and cannot be used
@@ -80,16 +81,20 @@ class DataNotFoundError(RequestError):
     """No data set of that name, or no such folder."""
 
 
+class DataError(HonshiError):
+    """The data were found and cannot be used as they are."""
+
+
+class DataRefusedError(RequestError, DataError):
+    """What lies at the path that was given as data cannot be taken as it is: nothing has been started."""
+
+
 class RunNotFoundError(RequestError):
     """No run, or more than one, answers to that name."""
 
 
 class AlreadyOpenedError(RequestError):
     """Another model has sat this test set, and no reason was given to open it again."""
-
-
-class DataError(HonshiError):
-    """The data were found and cannot be used as they are."""
 
 
 class IdxError(DataError):
