@@ -146,7 +146,7 @@ def test_it_is_improved(run: honshi.Run) -> None:
 
     assert sum(trial.seeds for trial in found.trials) > 3
     # The stem of the convolutional network is too large for images of 5 x 4.
-    assert {trial.remedy for trial in found.trials if trial.problem} <= {"convolutional network"}
+    assert {str(trial.remedy) for trial in found.trials if trial.problem} <= {"convolutional network"}
 
 
 def test_it_is_searched_over(recipe: Recipe, tmp_path: Path) -> None:
