@@ -46,7 +46,7 @@ def write_whole(path: Path, content: bytes, *, parents: bool = True) -> None:
     """
     if parents:
         make_folder(path.parent)
-    with _explained(path):
+    with writing(path):
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
         try:
             with temporary.open("xb") as stream:
@@ -81,7 +81,7 @@ def append_line(path: Path, line: bytes) -> None:
         WriteError: it cannot be written, or not the whole of it.
     """
     make_folder(path.parent)
-    with _explained(path):
+    with writing(path):
         check_file(path)
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
         try:
@@ -113,7 +113,7 @@ def make_file(path: Path) -> None:
         WriteError: it cannot.
     """
     make_folder(path.parent)
-    with _explained(path):
+    with writing(path):
         check_file(path)
         with path.open("ab"):
             pass
@@ -125,7 +125,7 @@ def make_folder(path: Path) -> None:
     Raises:
         WriteError: it cannot be made.
     """
-    with _explained(path):
+    with writing(path):
         path.mkdir(parents=True, exist_ok=True)
 
 
@@ -228,7 +228,12 @@ def sha256(content: bytes | memoryview) -> str:
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def writing(path: Path) -> Iterator[None]:
+    """Say in a sentence what keeps a file from being written.
+
+    Raises:
+        WriteError: in place of the OSError that the block raises.
+    """
     try:
         yield
     except WriteError:

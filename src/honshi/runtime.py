@@ -8,6 +8,7 @@ import os
 import random
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,61 @@ def memory() -> int | None:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):  # Windows has no such question
         return None
+
+
+def available_memory() -> int | None:
+    """Bytes of memory that this process can still take without anything being moved out; None where nobody says.
+
+    It is what the system calls available, or what a container has left where that is less.
+    """
+    found = []
+    try:
+        for line in Path("/proc/meminfo").read_text("ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                found.append(1024 * int(line.split()[1]))
+    except (OSError, ValueError):
+        whole = memory()  # a system without that file: what is used of it is not known
+        found += [whole // 2] if whole is not None else []
+    found += [room for folder, names in _control_groups() if (room := _room(folder, *names)) is not None]
+    return min(found, default=None)
+
+
+def _control_groups() -> Iterator[tuple[Path, tuple[str, str, str]]]:
+    """The groups whose limits hold for this process, and in each the files of the limit, the use and, in
+    ``memory.stat``, the line of what of it are copies of files: version 2 and version 1 of Linux' control groups."""
+    try:
+        lines = Path("/proc/self/cgroup").read_text("utf-8").splitlines()
+    except (OSError, ValueError):
+        return
+    for line in lines:
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
+        if controllers == "":
+            roots = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]
+            names = ("memory.max", "memory.current", "file")
+        elif "memory" in controllers.split(","):
+            roots = ["/sys/fs/cgroup/memory"]
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_cache")
+        else:
+            continue
+        for root in map(Path, roots):
+            own = root / path.strip("/")
+            for folder in (own, *own.parents):
+                if folder.is_relative_to(root):
+                    yield folder, names
+
+
+def _room(folder: Path, limit: str, used: str, cached: str) -> int | None:
+    """What a group's limit leaves; None where it has none. Copies of files make room for whoever asks."""
+    try:
+        most, now = int((folder / limit).read_text("ascii")), int((folder / used).read_text("ascii"))
+        of_files = [
+            int(line.split()[1])
+            for line in (folder / "memory.stat").read_text("ascii").splitlines()
+            if line.startswith(f"{cached} ")
+        ]
+    except (OSError, ValueError):  # "max" is no number
+        return None
+    return max(0, most - now + sum(of_files))
 
 
 def device_of(model: nn.Module) -> torch.device:
