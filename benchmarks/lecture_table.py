@@ -19,7 +19,7 @@ import honshi
 from benchmarks import machine
 from honshi import losses, models, optimizers
 from honshi.data import Images, Normalization, idx, mnist
-from honshi.evaluation import Row
+from honshi.evaluation.history import Row
 from honshi.recipe import Recipe
 from honshi.runtime import seeded
 

@@ -12,11 +12,14 @@ import importlib
 import importlib.util
 from typing import TYPE_CHECKING, Any
 
+from honshi.lazy import lazily
+
 if TYPE_CHECKING:
     from honshi import errors, losses, models, optimizers
     from honshi.checks import Report, check
     from honshi.data import Augmentation, Images, Normalization, Sealed, Splits, load
-    from honshi.evaluation import Evaluation, Row, evaluate
+    from honshi.evaluation.evaluate import Evaluation, evaluate
+    from honshi.evaluation.history import Row
     from honshi.exam import ExamResult, test
     from honshi.experiment import Experiment
     from honshi.prediction import Prediction, predict
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Augmentation": "honshi.data",
     "Averaging": "honshi.training",
-    "Evaluation": "honshi.evaluation",
+    "Evaluation": "honshi.evaluation.evaluate",
     "ExamResult": "honshi.exam",
     "Experiment": "honshi.experiment",
     "FitResult": "honshi.training",
@@ -38,12 +41,12 @@ _HOME = {
     "Prediction": "honshi.prediction",
     "Recipe": "honshi.recipe",
     "Report": "honshi.checks",
-    "Row": "honshi.evaluation",
+    "Row": "honshi.evaluation.history",
     "Run": "honshi.runs",
     "Sealed": "honshi.data",
     "Splits": "honshi.data",
     "check": "honshi.checks",
-    "evaluate": "honshi.evaluation",
+    "evaluate": "honshi.evaluation.evaluate",
     "fit": "honshi.training",
     "load": "honshi.data",
     "load_model": "honshi.runs",
@@ -82,17 +85,15 @@ __all__ = [
     "test",
 ]
 
+_public = lazily(__name__, _HOME)
+
 
 def __getattr__(name: str) -> Any:
     if name in _HOME:
-        value = getattr(importlib.import_module(_HOME[name]), name)
-    elif name.startswith("_") or importlib.util.find_spec(f"honshi.{name}") is None:
+        return _public(name)
+    if name.startswith("_") or importlib.util.find_spec(f"honshi.{name}") is None:
         raise AttributeError(f"module 'honshi' has no attribute {name!r}")
-    else:  # a room, as honshi.training
-        value = importlib.import_module(f"honshi.{name}")
-    # Kept, so that the next use finds it at once.
-    globals()[name] = value
-    return value
+    return importlib.import_module(f"honshi.{name}")  # a room, as honshi.training
 
 
 def __dir__() -> list[str]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,3 +90,15 @@ def test_damaged_events_do_not_make_a_run_damaged(run: Run) -> None:
 def test_where_there_are_none_it_says_how_to_begin(tmp_path: Path) -> None:
     (sentence,) = list_runs(tmp_path).sentences
     assert "honshi train" in str(sentence)
+
+
+def test_runs_are_listed_without_loading_torch(run: Run) -> None:
+    code = (
+        "import sys; from honshi.actions.runs import list_runs; from pathlib import Path;"
+        "found = list_runs(Path(sys.argv[1])); assert len(found.runs) == 1, found; found.to_list(); found.sentences;"
+        "print(sorted({'torch', 'numpy', 'matplotlib', 'PIL'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, run.path.parent], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]"

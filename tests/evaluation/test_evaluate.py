@@ -12,8 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import honshi
 from honshi.errors import ModelError, SealedError
-from honshi.evaluation import infer
-from honshi.evaluation.evaluate import loss_and_accuracy
+from honshi.evaluation.evaluate import infer, loss_and_accuracy
 from honshi.models import CNN, MLP
 from honshi.native.kernels import Kernels
 

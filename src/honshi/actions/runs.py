@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from honshi.errors import HonshiError
-from honshi.evaluation import Row
+from honshi.evaluation.history import Row
 from honshi.evaluation.intervals import wilson
 from honshi.messages import Message
 from honshi.runs import Run, all_runs, looks

@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 
 from honshi.actions.plan import Plan
 from honshi.errors import NonFiniteLossError, RequestError, RunError
-from honshi.evaluation import Row
 from honshi.evaluation.diagnosis import split_verdict
+from honshi.evaluation.history import Row
 from honshi.experiment import Experiment, look_before_training, splits_of
 from honshi.experiment.seeds import Seeds
 from honshi.messages import Message

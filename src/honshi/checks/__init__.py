@@ -16,24 +16,17 @@ validation images among the training images.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from honshi.checks.before_training import before_training
 from honshi.checks.finding import Finding
+from honshi.lazy import lazily
 
 if TYPE_CHECKING:
     from honshi.checks.all import check
     from honshi.checks.report import Report
 
-# A training takes its short look without all that only these need.
-_HOME = {"Report": "honshi.checks.report", "check": "honshi.checks.all"}
-
 __all__ = ["Finding", "Report", "before_training", "check"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'honshi.checks' has no attribute {name!r}")
-    value = globals()[name] = getattr(importlib.import_module(_HOME[name]), name)
-    return value
+# A training takes its short look without all that only these need.
+__getattr__ = lazily(__name__, {"Report": "honshi.checks.report", "check": "honshi.checks.all"})

@@ -6,13 +6,14 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import torch
-from torch import Tensor
-
-from honshi.data.examples import LABEL_DIGEST, Examples
 from honshi.errors import DataError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from honshi.data.examples import Examples
 
 # So many bytes of its digest tell an image from the others of a set.
 SHORT = 8
@@ -85,6 +86,8 @@ class Manifest:
         Raises:
             DataError: they are not all there; the message says how many.
         """
+        import torch  # what only reads a manifest does without
+
         if self.val_digests is None:
             raise DataError(
                 "An earlier version has written down the order of the data alone, and neither their order nor their "
@@ -122,6 +125,8 @@ class Manifest:
 
 def short_digests(images: Examples) -> list[str]:
     """The first 16 hexadecimal digits of the hash of each image's pixels, a dash, and its label."""
+    from honshi.data.examples import LABEL_DIGEST
+
     digits = images.digests[:, :SHORT].tobytes().hex()
     labels = [int.from_bytes(label.tobytes(), "big") for label in images.digests[:, -LABEL_DIGEST:]]
     return [f"{digits[2 * SHORT * place : 2 * SHORT * (place + 1)]}-{label}" for place, label in enumerate(labels)]

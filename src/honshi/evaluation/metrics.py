@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def confusion_matrix(labels: Tensor, predictions: Tensor, classes: int) -> Tenso
     Returns:
         int64 (k, k); row: the true class, column: the predicted one.
     """
-    return torch.bincount(labels * classes + predictions, minlength=classes * classes).view(classes, classes)
+    return (labels * classes + predictions).bincount(minlength=classes * classes).view(classes, classes)
 
 
 def per_class(matrix: Tensor, classes: Sequence[str]) -> dict[str, ClassScore]:

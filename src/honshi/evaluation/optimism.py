@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import torch
+import math
+
+# Standard deviations.
+FAR = 12.0
 
 
 def best_of(looks: int, n: int, accuracy: float) -> float:
@@ -26,10 +29,17 @@ def best_of(looks: int, n: int, accuracy: float) -> float:
     """
     if looks == 1 or accuracy in (0.0, 1.0):
         return 0.0
-    x = torch.arange(n + 1, dtype=torch.float64)
-    p = torch.tensor(accuracy, dtype=torch.float64)
-    size = torch.tensor(float(n), dtype=torch.float64)
-    log_choose = torch.lgamma(size + 1) - torch.lgamma(x + 1) - torch.lgamma(size - x + 1)
-    distribution = (log_choose + x * p.log() + (size - x) * (1 - p).log()).exp().cumsum(0).clamp(max=1)
-    expected_maximum = (1 - distribution[:-1] ** looks).sum()
-    return max(float(expected_maximum / n) - accuracy, 0.0)
+    # Farther from the mean than this no count has a chance that a double could tell from 0.
+    reach = FAR * math.sqrt(n * accuracy * (1 - accuracy)) + FAR
+    first, last = max(0, math.floor(n * accuracy - reach)), min(n, math.ceil(n * accuracy + reach))
+    at_most, expected_maximum = 0.0, float(first)
+    for x in range(first, last):
+        at_most = min(at_most + _binomial(x, n, accuracy), 1.0)
+        expected_maximum += 1 - at_most**looks
+    return max(expected_maximum / n - accuracy, 0.0)
+
+
+def _binomial(x: int, n: int, p: float) -> float:
+    """The chance of x right answers among n, each right with chance p within (0, 1)."""
+    log_choose = math.lgamma(n + 1) - math.lgamma(x + 1) - math.lgamma(n - x + 1)
+    return math.exp(log_choose + x * math.log(p) + (n - x) * math.log1p(-p))

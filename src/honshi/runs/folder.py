@@ -31,9 +31,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from shlex import quote
-from typing import Any, Self
-
-from torch import nn
+from typing import TYPE_CHECKING, Any, Self
 
 from honshi.data.manifest import Manifest
 from honshi.errors import RecipeError, RequestError, RunError, WriteError
@@ -43,9 +41,11 @@ from honshi.files import explain, read_bounded, write_json, write_whole
 from honshi.messages import Message
 from honshi.recipe import Recipe
 from honshi.runs import events
-from honshi.runs.sidecar import check_network, read_sidecar
+from honshi.runs.sidecar import check_weights, read_sidecar
 from honshi.runs.status import Status, status_of
-from honshi.runs.weights import load_model, save
+
+if TYPE_CHECKING:
+    from torch import nn
 
 RUNS = Path("runs")
 # The largest file of a run that is read as text lists the places of millions of validation images.
@@ -204,10 +204,12 @@ class Run:
                 run=self.path,
                 quoted=quote(str(self.path)),
             )
+        from honshi.runs.weights import load_model
+
         return load_model(self.path / "model.safetensors")
 
     def check(self) -> None:
-        """See that nothing in it is damaged, without reading its weights.
+        """See that no file in it is damaged, without loading torch; its weights are there and of the right size.
 
         Raises:
             RunError, ModelError: something is.
@@ -218,7 +220,7 @@ class Run:
         if self.finished:
             weights = self.path / "model.safetensors"
             _ = self.kept
-            check_network(read_sidecar(weights), weights)
+            check_weights(read_sidecar(weights), weights)
 
     def write_start(self, manifest: Manifest, environment: dict[str, Any]) -> None:
         """Freeze what the run begins with."""
@@ -248,6 +250,8 @@ class Run:
 
     def write_end(self, model: nn.Module) -> None:
         """Keep the model; from here on the run is finished and cannot be resumed."""
+        from honshi.runs.weights import save
+
         save(model, self.path / "model.safetensors")
         self.state.unlink(missing_ok=True)
         (self.path / "diverged.json").unlink(missing_ok=True)

@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from honshi.data.examples import Examples
 from honshi.errors import RunError
 from honshi.evaluation.optimism import best_of
 from honshi.files import append_line, check_file, explain, home, make_file, not_written
 from honshi.messages import Message
+
+if TYPE_CHECKING:
+    from honshi.data.examples import Examples
 
 Kind = Literal["epoch", "validate", "compare", "trial"]
 

@@ -1,35 +1,25 @@
-"""What a saved model says of itself in ``model.json``, believed only as far as its weights bear it out.
-
-A number in it may be anything, and some are sizes of what is allocated: each has a bound, and the network is put
-together without memory for its weights before it is made.
-"""
+"""What a saved model says of itself in ``model.json``, read without loading torch."""
 
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from safetensors import SafetensorError, safe_open
-from torch import nn
 
-from honshi.errors import HonshiError, ModelError
+from honshi.errors import ModelError
 from honshi.files import read_bounded
-from honshi.models import TTA, parameter_count
-from honshi.models.architecture import from_architecture
-from honshi.models.card import Card
-from honshi.pictures.contract import InputContract, Normalization, Scale
+
+if TYPE_CHECKING:
+    from honshi.models.card import Card
 
 # The names of a million classes.
 MOST_BYTES = 1 << 26
 # Numbers in one image: a colour photograph of 2048 x 2048 has fewer.
 MOST_INPUTS = 1 << 24
-# A number in an architecture that no weight bears out, as a shift in pixels.
-LARGEST_PLAIN = 4096
 
 _STRICT = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
 _Side = Annotated[int, Field(ge=1, le=65536)]
@@ -93,6 +83,9 @@ class Sidecar(BaseModel):
     @property
     def card(self) -> Card | None:
         """What the model carries; None where it was saved without."""
+        from honshi.models.card import Card
+        from honshi.pictures.contract import InputContract, Normalization, Scale
+
         if self.classes is None or self.input_shape is None or self.normalization is None or self.background is None:
             return None
         contract = InputContract(
@@ -141,88 +134,37 @@ def read_sidecar(path: Path) -> Sidecar:
         ) from error
 
 
-def check_network(sidecar: Sidecar, path: Path) -> None:
-    """See that the network of a sidecar is the one that the weights in ``path`` belong to, before either is loaded.
+def check_weights(sidecar: Sidecar, path: Path) -> None:
+    """See that the weights in ``path`` are there and are as many as the sidecar says.
+
+    Whether they fit the network is seen when it is loaded (`honshi.runs.network`).
 
     Raises:
-        ModelError: it is not; or it is none of honshi's own.
+        ModelError: they are not.
     """
-    try:
-        shapes = _shapes(path)
-        _check_sizes(sidecar.architecture, shapes)
-        with torch.device("meta"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of layers without weights, which no file has
-            weights = {name: torch.empty(shape) for name, shape in shapes.items()}
-            model = from_architecture(sidecar.architecture, str(path), weights).eval()
-            if parameter_count(model) != sidecar.parameters:
-                raise ValueError(f"the model has {parameter_count(model):,} parameters, not {sidecar.parameters:,}")
-            if sidecar.card is not None:
-                _check_answers(model, sidecar.card)
-    except ModelError:
-        raise
-    except (
-        HonshiError,
-        RuntimeError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        IndexError,
-        RecursionError,
-    ) as error:
-        first_line = " ".join(str(error).split())
+    count = sum(math.prod(shape) for shape in shapes_of(path).values())
+    if count < sidecar.parameters:
         raise ModelError(
-            "{path}: this is not the description of a model: {problem}.",
-            path=path.with_suffix(".json"),
-            problem=first_line if isinstance(error, HonshiError) else f"{type(error).__name__}: {first_line}",
-        ) from error
+            "{path}: the weights do not fit the model: there are {count:,}, and it has {parameters:,}.",
+            path=path,
+            count=count,
+            parameters=sidecar.parameters,
+        )
 
 
-def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """The shape of each tensor, from the head of the file."""
+def shapes_of(path: Path) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor of a file of weights, from its head.
+
+    Raises:
+        ModelError: it cannot be read, or is none.
+    """
     try:
         if not path.is_file():
             path.stat()
             raise SafetensorError("it is not a file")
-        with safe_open(path, "pt") as weights:
+        with safe_open(path, "np") as weights:
             return {name: tuple(weights.get_slice(name).get_shape()) for name in weights.keys()}  # noqa: SIM118
     except OSError as error:
         raise ModelError("{path}: the model cannot be read: {problem}.", path=path, problem=error.strerror) from error
     except SafetensorError as error:
         raise ModelError("{path}: the weights do not fit the model: {problem}", path=path, problem=error) from error
-
-
-def _check_sizes(architecture: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> None:
-    """Whether each number in an architecture is one that could belong to these weights."""
-    largest = max((size for shape in shapes.values() for size in shape), default=0)
-
-    def check(name: str, value: Any) -> None:
-        match value:
-            case dict():
-                for key, part in value.items():
-                    check(key, part)
-            case list():
-                # A number of layers, and not their size.
-                if len(value) > len(shapes) or (name == "residual" and sum(value) > len(shapes)):
-                    raise ValueError(f"{name} has more layers than there are weights")
-                for part in value:
-                    check(name, part)
-            case float() if not math.isfinite(value):
-                raise ValueError(f"{name} is {value}")
-            case int() if not 0 <= value <= max(largest, LARGEST_PLAIN):
-                raise ValueError(f"{name} is {value}, and no weights are so large")
-            case str() | float() | int() | None:
-                pass
-
-    check("architecture", architecture)
-
-
-def _check_answers(model: nn.Module, card: Card) -> None:
-    shape, classes = card.contract.shape, len(card.classes)
-    shift = max((layer.shift for layer in model.modules() if isinstance(layer, TTA)), default=0)
-    if shift >= min(shape[1:]):
-        raise ValueError(f"images of {shape[1]} x {shape[2]} cannot be shifted by {shift}")
-    with torch.no_grad():
-        answer = model(torch.zeros(1, *shape))
-    if tuple(answer.shape) != (1, classes):
-        raise ValueError(f"an image of {shape} becomes {tuple(answer.shape)}, and there are {classes} classes")

@@ -8,6 +8,7 @@ from honshi.errors import HonshiError, RunNotFoundError
 from honshi.files import is_file
 from honshi.runs import looks
 from honshi.runs.folder import RUNS, Run
+from honshi.runs.sidecar import read_sidecar
 
 
 def all_runs(folder: Path = RUNS) -> list[Run]:
@@ -58,9 +59,14 @@ def find(name: str, folder: Path = RUNS) -> Run:
 
 
 def _is_whole(run: Run) -> bool:
-    """Whether a run is finished and nothing in it is damaged."""
+    """Whether a run is finished and nothing in it is damaged; its network is put together for that."""
+    from honshi.runs.network import check_network
+
+    weights = run.path / "model.safetensors"
     try:
         run.check()
+        if run.finished:
+            check_network(read_sidecar(weights), weights)
     except HonshiError:
         return False
     return run.finished

@@ -18,7 +18,8 @@ from honshi.files import read_bounded, sha256, write_json, write_whole
 from honshi.models import parameter_count
 from honshi.models.architecture import architecture_of, from_architecture
 from honshi.models.card import attach, card_of, detach, unwrapped
-from honshi.runs.sidecar import check_network, describe, read_sidecar
+from honshi.runs.network import check_network
+from honshi.runs.sidecar import describe, read_sidecar
 from honshi.runtime import memory
 
 
