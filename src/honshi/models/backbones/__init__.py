@@ -1,0 +1,1 @@
+"""Pretrained networks that see pictures for a head of our own."""
