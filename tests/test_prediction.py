@@ -259,7 +259,7 @@ def test_images_that_are_not_prepared_are_refused(model: MLP, pixels: Tensor) ->
         predict_pixels(model, pixels)
 
 
-@pytest.mark.parametrize("picture", [None, 3, [[0]], b"7.png"])
+@pytest.mark.parametrize("picture", [None, 3, [[0]], {}])
 def test_what_is_no_picture_is_refused(model: MLP, picture: Any) -> None:
     with pytest.raises(ImageError, match="A picture is"):
         honshi.predict(model, picture)

@@ -47,3 +47,12 @@ def first_line(error: BaseException) -> str:
     """``ValueError: the first line of what it says``, without a full stop at its end."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0].rstrip('.')}" if lines else type(error).__name__
+
+
+def printable(name: object) -> str:
+    r"""A name in a sentence, on one line: what no screen can show, as a line break or a byte that is no text, is
+    written as Python would (``\n``, ``\udcff``)."""
+    text = str(name)
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

@@ -131,7 +131,7 @@ def test_a_large_picture_is_made_smaller_and_looks_the_same(mode: str, tmp_path:
 
     prepared = prepare(path, GREY)[0]
 
-    assert read(path, GREY).width <= width // 2 + 1
+    assert read(path, GREY).picture.width <= width // 2 + 1
     assert prepared[:, 0].max() <= 20
     assert prepared[:, -1].min() >= 235
 
@@ -175,6 +175,6 @@ def test_a_progressive_jpeg_has_a_smaller_bound_than_a_plain_one(tmp_path: Path)
     picture.save(tmp_path / "plain.jpg")
     picture.save(tmp_path / "progressive.jpg", progressive=True)
 
-    assert read(tmp_path / "plain.jpg", GREY).mode == "L"
+    assert read(tmp_path / "plain.jpg", GREY).picture.mode == "L"
     with pytest.raises(ImageError, match=r"progressive\.jpg: .*more than 25,000,000 pixels"):
         read(tmp_path / "progressive.jpg", GREY)

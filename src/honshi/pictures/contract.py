@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from honshi.errors import DataError
+from honshi.pictures.facts import Facts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,13 +88,17 @@ class Normalization:
 PIECE = 1 << 18
 # What the lecture does: black becomes -1 and white 1.
 LECTURE = Normalization(mean=(0.5,), std=(0.5,))
+# What is taken for white in pictures of more than 8 bits, and by what part of it a float may lie outside.
+WHITES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 255.0, 1023.0, 4095.0, 16383.0, 65535.0)
+ROUNDING = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
     """What counts as white in pictures of more than 8 bits; black is 0.
 
-    It is a property of the model and never read off a picture: the same values mean the same brightness in each.
+    It is found once for a data set, kept with the model, and never read off a picture: the same values mean the same
+    brightness in each.
 
     Attributes:
         integers: in pictures of 16 or 32 bits.
@@ -102,6 +107,27 @@ class Scale:
 
     integers: int = 65535
     floats: float = 1.0
+
+    @classmethod
+    def of(cls, facts: Iterable[Facts]) -> Self:
+        """The scale of a data set, from what `honshi.pictures.probe.probe` found of all its pictures.
+
+        For each of the two kinds, white is the smallest of 1, 2, 4, 8, 16, 32, 64, 255, 1023, 4095, 16383 and 65535
+        that no value of the data set exceeds, and beyond them a power of two less one: 255, 1023, 4095 and 16383 are
+        what 8, 10, 12 and 14 bits hold, however wide the numbers are in which they lie. Floating-point numbers may
+        exceed it by a thousandth, as rounding makes them. A kind that no picture has keeps its usual scale.
+        """
+        highest = {"integers": 0.0, "floats": 0.0}
+        found = set()
+        for one in facts:
+            if one.kind != "8 bit":
+                found.add(one.kind)
+                highest[one.kind] = max(highest[one.kind], one.highest)
+        usual = cls()
+        return cls(
+            integers=int(_white(highest["integers"])) if "integers" in found else usual.integers,
+            floats=_white(highest["floats"] / (1 + ROUNDING)) if "floats" in found else usual.floats,
+        )
 
     def __post_init__(self) -> None:
         if not (0 < self.integers < math.inf and 0 < self.floats < math.inf):
@@ -120,7 +146,8 @@ class InputContract:
         shape: (c, h, w) of one image.
         normalization: from bytes to what the model sees.
         fit: how a picture of another size gets this one. "pad": scaled until it fits in, and centred on a canvas of
-            its border's colour where the proportions differ.
+            its border's colour where the proportions differ. "crop": scaled until it covers, and cut to its centre.
+            "stretch": scaled, whatever becomes of its proportions.
         scale: what counts as white in pictures of more than 8 bits.
         background: mean brightness of the training images' borders, within [0, 1]; a picture with
             the opposite one (ink on paper, where the model learnt chalk on a board) is worth a warning.
@@ -130,7 +157,7 @@ class InputContract:
 
     shape: tuple[int, int, int]
     normalization: Normalization
-    fit: Literal["pad"] = "pad"
+    fit: Literal["pad", "crop", "stretch"] = "pad"
     scale: Scale = Scale()
     background: float = 0.0
     form: Literal["mnist"] | None = None
@@ -160,6 +187,11 @@ def border_brightness(pixels: Tensor) -> float:
     """Mean brightness, within [0, 1], of the outermost rows and columns of uint8 pixels (..., h, w)."""
     edges = (pixels[..., 0, :], pixels[..., -1, :], pixels[..., :, 0], pixels[..., :, -1])
     return torch.cat([edge.flatten() for edge in edges]).float().mean().item() / 255
+
+
+def _white(highest: float) -> float:
+    """The smallest usual white that a value does not exceed."""
+    return next((white for white in WHITES if highest <= white), 2.0 ** math.ceil(math.log2(highest + 1)) - 1)
 
 
 def _histogram(pixels: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -16,12 +16,14 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from honshi.errors import ImageError
+from honshi.messages import Message
 from honshi.pictures.contract import InputContract, border_brightness
 from honshi.pictures.digits import bring_into_form, in_form
-from honshi.pictures.reader import plain, read
+from honshi.pictures.opening import Source, called
+from honshi.pictures.reader import Reading, in_8_bits, plain, read
 
-# A picture's file, or its pixels: PIL, uint8 (h, w) or (h, w, 3) in numpy, uint8 (c, h, w) in torch.
-Picture: TypeAlias = str | Path | Image.Image | NDArray[np.uint8] | Tensor
+# A picture's file, its content, or its pixels: PIL, numbers (h, w) or (h, w, 3) in numpy, uint8 (c, h, w) in torch.
+Picture: TypeAlias = Source | Image.Image | NDArray[Any] | Tensor
 
 
 @dataclass(frozen=True)
@@ -31,21 +33,23 @@ class Prepared:
     Attributes:
         pixels: uint8 (c, h, w).
         formed: whether it was brought into the form that the training images had (``contract.form``).
+        several: whether its file holds more pictures, of which the first was taken.
     """
 
     pixels: Tensor
     formed: bool
+    several: bool = False
 
 
-def prepare(image: Picture, contract: InputContract, *, invert: bool = False) -> Tensor:
-    """Any picture as the uint8 pixels (c, h, w) that a model knows.
+def prepare(image: Picture, contract: InputContract, *, where: object = None, invert: bool = False) -> Tensor:
+    """Any picture as the uint8 pixels (c, h, w) that a model knows: in training and prediction alike.
 
-    Turned as its EXIF data say, laid on white where it is transparent, made grey or RGB, scaled to fit, and centred
-    on a canvas of its border colour where the proportions differ. Where the training images had been brought into a
+    Turned as its EXIF data say, laid on white where it is transparent, made grey or RGB, brought to 8 bits by the
+    contract's scale, and to its size as ``contract.fit`` says. Where the training images had been brought into a
     form before, as MNIST's were, a picture that is not in it is brought into it instead.
 
     Args:
-        image: a file or pixels; pixels that have the model's shape and type already are left alone.
+        image: a file, the bytes of one, or pixels; a tensor that has the model's shape and type already is left alone.
         contract: what the model wants; ``images.preprocessing`` is one. Without its form (``dataclasses.replace(…,
             form=None)``) a picture is taken as it is.
         invert: swap dark and light first.
@@ -53,24 +57,36 @@ def prepare(image: Picture, contract: InputContract, *, invert: bool = False) ->
     Raises:
         ImageError, DataNotFoundError: it cannot be read.
     """
-    return prepared(image, contract, invert=invert).pixels
+    return prepared(image, contract, where=where, invert=invert).pixels
 
 
-def prepared(image: Picture, contract: InputContract, *, invert: bool = False) -> Prepared:
+def prepared(image: Picture, contract: InputContract, *, where: object = None, invert: bool = False) -> Prepared:
     """As `prepare`, and whether the picture was brought into a form."""
     if isinstance(image, Tensor) and image.dtype == torch.uint8 and image.shape == contract.shape and not invert:
         return Prepared(image, formed=False)
-    picture = _read(image, contract)
+    reading = _read(image, contract, where)
+    picture = reading.picture
     if invert:
         picture = ImageOps.invert(picture)
     if formed := contract.form is not None and not in_form(_pixels(picture)):
         digit = bring_into_form(picture.convert("L"))
         formed = digit is not None
         picture = picture if digit is None else Image.fromarray(digit).convert(picture.mode)
-    _, height, width = contract.shape
-    if picture.size != (width, height):
-        picture = ImageOps.pad(picture, (width, height), Image.Resampling.LANCZOS, color=_border(picture))
-    return Prepared(_pixels(picture), formed)
+    return Prepared(_pixels(_fitted(picture, contract)), formed, reading.several)
+
+
+def _fitted(picture: Image.Image, contract: InputContract) -> Image.Image:
+    """In the size that the contract wants."""
+    size = contract.shape[2], contract.shape[1]
+    if picture.size == size:
+        return picture
+    match contract.fit:
+        case "pad":
+            return ImageOps.pad(picture, size, Image.Resampling.LANCZOS, color=_border(picture))
+        case "crop":
+            return ImageOps.fit(picture, size, Image.Resampling.LANCZOS)
+        case "stretch":
+            return picture.resize(size, Image.Resampling.LANCZOS)
 
 
 def looks_inverted(pixels: Tensor, contract: InputContract) -> bool:
@@ -78,44 +94,58 @@ def looks_inverted(pixels: Tensor, contract: InputContract) -> bool:
     return abs(border_brightness(pixels) - contract.background) > 0.6
 
 
-def _read(image: Picture, contract: InputContract) -> Image.Image:
+def _read(image: Picture, contract: InputContract, where: object) -> Reading:
     """In the mode that the contract wants, upright."""
-    if isinstance(image, (str, Path)):
-        return read(image, contract)
+    if isinstance(image, (str, Path, bytes)):
+        return read(image, contract, where)
+    name = called(image, where)
     try:
-        return plain(image if isinstance(image, Image.Image) else _from_pixels(image), contract, "The picture")
-    except ValueError as error:
-        raise ImageError("The picture cannot be read: {error}.", error=error) from error
+        picture = image if isinstance(image, Image.Image) else _from_pixels(image, contract, name)
+        return Reading(plain(picture, contract, name))
+    except (ValueError, OSError) as error:
+        raise ImageError("{where}: the image cannot be read: {problem}.", where=name, problem=error) from error
 
 
-def _from_pixels(image: NDArray[np.uint8] | Tensor) -> Image.Image:
+def _from_pixels(image: NDArray[Any] | Tensor, contract: InputContract, where: str) -> Image.Image:
     """Pixels as a picture; in torch channels come first, in numpy last."""
-    if not isinstance(image, (Tensor, np.ndarray)):
+    if isinstance(image, Tensor):
+        return _from_tensor(image)
+    if not isinstance(image, np.ndarray):
         raise ImageError(
-            "A picture is the path of a file, a PIL image, or pixels as a NumPy array or a tensor, not a {kind}.",
+            "A picture is the path of a file, its bytes, a PIL image, or pixels as a NumPy array or a tensor, not a "
+            "{kind}.",
             kind=type(image).__name__,
         )
-    if image.dtype not in (torch.uint8, np.uint8):
+    if 0 in image.shape or image.ndim < 2 or image.shape[2:] not in ((), (1,), (3,), (4,)):
+        raise ImageError("The pixels of one image are (h, w) or (h, w, 3) in numpy, not {shape}.", shape=image.shape)
+    pixels = image[..., 0] if image.shape[2:] == (1,) else image
+    if pixels.dtype == np.bool_:
+        pixels = pixels.astype(np.uint8) * np.uint8(255)
+    elif pixels.dtype.kind not in "iuf":
+        raise ImageError("Pixels are numbers, and not {dtype}: uint8 from 0 to 255 is usual.", dtype=image.dtype)
+    elif pixels.dtype != np.uint8:
+        pixels = in_8_bits(pixels, contract.scale, where)
+    return Image.fromarray(np.ascontiguousarray(pixels))
+
+
+def _from_tensor(image: Tensor) -> Image.Image:
+    if image.dtype != torch.uint8:
         raise ImageError(
             "Pixels are uint8 from 0 to 255, not {dtype}. Numbers from 0 to 1 are multiplied by 255, rounded and made "
             "uint8 for that.",
             dtype=image.dtype,
         )
     shape = tuple(image.shape)
-    if isinstance(image, Tensor):
-        if 0 in shape or len(shape) not in (2, 3) or (len(shape) == 3 and shape[0] not in (1, 3, 4)):
-            raise ImageError(
-                "The pixels of one image are (h, w) or (c, h, w) in torch, with 1, 3 or 4 channels, not {shape}.{hint}",
-                shape=shape,
-                hint=" Put the channels first: image.permute(2, 0, 1)." if shape[2:] in ((1,), (3,), (4,)) else "",
-            )
-        pixels = image.cpu().numpy()  # (h, w) or (c, h, w)
-        if pixels.ndim == 3:
-            pixels = pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
-        return Image.fromarray(np.ascontiguousarray(pixels))
-    if 0 in shape or len(shape) < 2 or shape[2:] not in ((), (3,), (4,)):
-        raise ImageError("The pixels of one image are (h, w) or (h, w, 3) in numpy, not {shape}.", shape=shape)
-    return Image.fromarray(image)
+    if 0 in shape or len(shape) not in (2, 3) or (len(shape) == 3 and shape[0] not in (1, 3, 4)):
+        raise ImageError(
+            "The pixels of one image are (h, w) or (c, h, w) in torch, with 1, 3 or 4 channels, not {shape}.{hint}",
+            shape=shape,
+            hint=Message(" Put the channels first: image.permute(2, 0, 1).") if shape[2:] in ((1,), (3,), (4,)) else "",
+        )
+    pixels = image.cpu().numpy()  # (h, w) or (c, h, w)
+    if pixels.ndim == 3:
+        pixels = pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
+    return Image.fromarray(np.ascontiguousarray(pixels))
 
 
 def _pixels(picture: Image.Image) -> Tensor:

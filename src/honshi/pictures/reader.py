@@ -1,71 +1,70 @@
-"""A picture's file as a picture: only of the formats that are listed, and never more than fits in memory.
-
-All that is read has a bound before it is read, taken from the file's header.
-"""
+"""A picture's file as a picture, in the mode that a model wants: the one reader for training and prediction alike."""
 
 from __future__ import annotations
 
 import math
-import stat
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from numpy.typing import NDArray
+from PIL import Image
 
-from honshi.errors import DataNotFoundError, ImageError
-from honshi.pictures.contract import InputContract, Scale
-from honshi.pictures.formats import readable
+from honshi.errors import ImageError
+from honshi.messages import Message
+from honshi.pictures.contract import ROUNDING, InputContract, Scale
+from honshi.pictures.opening import Source, called, opened
 
-# The pixels that a picture may have, so that reading it takes less than 300 MB: in colour each is 4 bytes, and some
-# decoders hold more than one copy.
-LARGEST = 50_000_000
-LARGEST_OF = {"progressive JPEG": 25_000_000, "WEBP": 18_000_000, "AVIF": 30_000_000, "JPEG2000": 15_000_000}
-# A picture of more is made smaller by a whole factor before anything else is done with it.
+# A picture that is brought into a form is made smaller by a whole factor before that, if it has more pixels.
 LARGE = 4_000_000
 # Rows, after that, which are brought into another mode at once.
 STRIP = 64
+# What EXIF calls the way up, and how each is turned to be shown (CIPA DC-008, "Orientation").
+ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SWAPPING = {_TURNS[said] for said in (5, 6, 7, 8)}  # width and height
 
 
-def read(path: str | Path, contract: InputContract) -> Image.Image:
-    """The picture in a file, upright, in the mode "L" or "RGB".
+@dataclass(frozen=True)
+class Reading:
+    """A picture as it was read.
+
+    Attributes:
+        picture: in the mode "L" or "RGB", upright, made smaller where it was much larger than is wanted.
+        several: whether its file holds more pictures, of which it is the first.
+    """
+
+    picture: Image.Image
+    several: bool = False
+
+
+def read(source: Source, contract: InputContract, where: object = None) -> Reading:
+    """The picture in a file, or in the bytes of one.
+
+    Args:
+        source: a path, or bytes from an archive, a table or an upload.
+        contract: what the model wants, which says whether grey or colour, and how much of it is needed.
+        where: what errors call it; its path, if left out.
 
     Raises:
         DataNotFoundError: there is no such file.
         ImageError: it is not a picture, is damaged, too large, or has values outside the scale.
     """
-    try:
-        mode = Path(path).stat().st_mode
-    except FileNotFoundError:
-        raise DataNotFoundError("{path}: there is no such file.", path=path) from None
-    except (OSError, ValueError) as error:
-        raise ImageError("{path}: the image cannot be read: {error}.", path=path, error=error) from None
-    if stat.S_ISDIR(mode):
-        raise ImageError("{path}: the image cannot be read: it is a folder.", path=path)
-    if not stat.S_ISREG(mode):
-        raise ImageError("{path}: the image cannot be read: it is a pipe or a device and not a file.", path=path)
-    try:
-        with Image.open(path, formats=readable()) as opened:
-            # Of a progressive JPEG all coefficients are held before the first pixel is made.
-            kind = "progressive JPEG" if opened.info.get("progressive") else str(opened.format)
-            largest = LARGEST_OF.get(kind, LARGEST)
-            if opened.width * opened.height > largest:
-                raise _too_large(path, largest)
-            factor = _reduction(opened.size, contract)
-            if factor > 1:  # what JPEG need not decode
-                opened.draft(_mode(contract), (opened.width // factor, opened.height // factor))
-            return plain(opened, contract, path)
-    except ImageError:
-        raise
-    except UnidentifiedImageError:
-        raise ImageError("{path}: this is not an image that can be read. Save it as PNG or JPEG.", path=path) from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise _too_large(path, LARGEST) from None
-    # Pillow reports damage by whatever its decoders stumble over: OSError, SyntaxError, struct.error, IndexError.
-    except Exception as error:
-        raise ImageError("{path}: the image cannot be read: {error}.", path=path, error=error) from error
+    with opened(source, where) as picture:
+        factor = _reduction(upright_size(picture), contract)
+        # What JPEG need not decode.
+        picture.draft(_mode(contract), (picture.width // factor, picture.height // factor))
+        return Reading(plain(picture, contract, called(source, where)), several=holds_several(picture))
 
 
-def plain(picture: Image.Image, contract: InputContract, where: object) -> Image.Image:
+def plain(picture: Image.Image, contract: InputContract, where: str) -> Image.Image:
     """Any picture in the mode that a contract wants, "L" or "RGB", upright.
 
     What is transparent in it is white, as where it was drawn. One that is much larger than the contract wants is
@@ -75,22 +74,73 @@ def plain(picture: Image.Image, contract: InputContract, where: object) -> Image
         ImageError: it has values outside the scale.
         ValueError: its mode cannot be turned into that one.
     """
-    factor = _reduction(picture.size, contract)
+    picture.load()
+    factor = _reduction(upright_size(picture), contract)
     width, height = picture.size
     flat = Image.new(_mode(contract), (-(-width // factor), -(-height // factor)))
     for top in range(0, height, STRIP * factor):
         strip = picture.crop((0, top, width, min(top + STRIP * factor, height)))
         flat.paste(_flat(strip, contract.scale, where).convert(flat.mode).reduce(factor), (0, top // factor))
-    flat.info = dict(picture.info)  # which way up it is
-    return ImageOps.exif_transpose(flat)
+    turn = _turn(picture)
+    return flat if turn is None else flat.transpose(turn)
 
 
-def _flat(strip: Image.Image, scale: Scale, where: object) -> Image.Image:
+def upright_size(picture: Image.Image) -> tuple[int, int]:
+    """Width and height of a picture as it is shown, whether its pixels have been decoded or not."""
+    width, height = picture.size
+    return (height, width) if _turn(picture) in _SWAPPING else (width, height)
+
+
+def holds_several(picture: Image.Image) -> bool:
+    """Whether its file holds more pictures of which it is the first: an animation, pages."""
+    # The second image of a camera's MPO is a preview of the first, or shows it from the side.
+    return picture.format != "MPO" and bool(getattr(picture, "is_animated", False))
+
+
+def _turn(picture: Image.Image) -> Image.Transpose | None:
+    """How a picture has to be turned to be upright; None where it is, or nothing that can be understood is said."""
+    if picture.format == "TIFF":  # which Pillow turns itself
+        return None
+    try:
+        return _TURNS.get(picture.getexif().get(ORIENTATION, 1))
+    # It is what any program wrote there, and whatever is wrong with it harms no pixel.
+    except Exception:
+        return None
+
+
+def in_8_bits(values: NDArray[np.generic], scale: Scale, where: str) -> NDArray[np.uint8]:
+    """Integers of more than 8 bits, or floating-point numbers, brought to 8 bits by a scale; of any shape.
+
+    Raises:
+        ImageError: some lie outside it, or are no numbers.
+    """
+    floats = values.dtype.kind == "f"
+    white = scale.floats if floats else scale.integers
+    lowest, highest = float(values.min()), float(values.max())
+    beyond = white * ROUNDING if floats else 0
+    if not (lowest >= -beyond and highest <= white + beyond):  # nor where one is not a number
+        raise ImageError(
+            "{where}: it has values from {lowest:g} to {highest:g}, and in pictures of {kind} this model takes 0 for "
+            "black and {white:g} for white. Save it in that scale, or with 8 bits.",
+            where=where,
+            lowest=lowest,
+            highest=highest,
+            kind=Message("floating-point numbers") if floats else Message("16 or 32 bits"),
+            white=white,
+        )
+    return np.rint(values.astype(np.float64).clip(0, white) * (255 / white)).astype(np.uint8)
+
+
+def _flat(strip: Image.Image, scale: Scale, where: str) -> Image.Image:
     """Without transparency, and in 8 bits."""
     if strip.mode in ("I", "F") or strip.mode.startswith("I;16"):
-        return _in_8_bits(strip, scale, where)
+        values = np.asarray(strip)
+        flat = in_8_bits(values, scale, where)
+        see_through = strip.info.get("transparency")
+        return Image.fromarray(flat if see_through is None else np.where(values == see_through, np.uint8(255), flat))
     if strip.has_transparency_data:
-        strip = strip.convert("RGBA")
+        # Of premultiplied grey Pillow knows no direct way there.
+        strip = strip.convert("LA").convert("RGBA") if strip.mode == "La" else strip.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip).convert("RGB")
     # From these Pillow knows no direct way to grey.
     return strip.convert("RGB") if strip.mode in ("LAB", "HSV") else strip
@@ -101,31 +151,15 @@ def _mode(contract: InputContract) -> str:
 
 
 def _reduction(size: tuple[int, int], contract: InputContract) -> int:
-    """By which whole factor a picture can be made smaller and still has more than twice what the contract wants."""
+    """By which whole factor a picture can be made smaller and still has more than twice what the contract wants.
+
+    Args:
+        size: width and height.
+        contract: what is wanted; pictures that are brought into a form need more, to be looked at.
+    """
     _, height, width = contract.shape
-    enough = max(size[0] / width, size[1] / height) / 2
-    return max(1, min(math.ceil(math.sqrt(size[0] * size[1] / LARGE)), int(enough)))
-
-
-def _in_8_bits(strip: Image.Image, scale: Scale, where: object) -> Image.Image:
-    white = scale.floats if strip.mode == "F" else scale.integers
-    values = np.asarray(strip, np.float64)
-    if not (values.min() >= 0 and values.max() <= white):  # nor where one is not a number
-        raise ImageError(
-            "{where}: it has values from {lowest:g} to {highest:g}, and in pictures of {kind} this model takes 0 for "
-            "black and {white:g} for white. Save it in that scale, or with 8 bits.",
-            where=where,
-            lowest=values.min(),
-            highest=values.max(),
-            kind="floating-point numbers" if strip.mode == "F" else "16 or 32 bits",
-            white=white,
-        )
-    return Image.fromarray(np.rint(values * (255 / white)).astype(np.uint8))
-
-
-def _too_large(path: str | Path, largest: int) -> ImageError:
-    return ImageError(
-        "{path}: the image cannot be read: it has more than {largest:,} pixels. Scale it down first.",
-        path=path,
-        largest=largest,
-    )
+    factors = size[0] / width, size[1] / height
+    enough = int((max(factors) if contract.fit == "pad" else min(factors)) / 2)
+    if contract.form is not None:
+        enough = min(enough, math.ceil(math.sqrt(size[0] * size[1] / LARGE)))
+    return max(1, enough)

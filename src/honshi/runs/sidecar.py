@@ -60,7 +60,7 @@ class Sidecar(BaseModel):
     classes: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     input_shape: tuple[_Side, _Side, _Side] | None = None
     normalization: _Normalization | None = None
-    fit: Literal["pad"] = "pad"
+    fit: Literal["pad", "crop", "stretch"] = "pad"
     scale: _Scale = _Scale()
     background: Annotated[float, Field(ge=0, le=1)] | None = None
     form: Literal["mnist"] | None = None

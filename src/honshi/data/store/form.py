@@ -82,7 +82,7 @@ class Form:
     def contract(self) -> InputContract:
         """As what a picture is prepared; the normalisation plays no part in that."""
         shown = Normalization(mean=(0.0,), std=(1.0,))
-        return InputContract(shape=self.shape, normalization=shown, fit=self.fit, scale=self.scale)  # type: ignore[arg-type]
+        return InputContract(shape=self.shape, normalization=shown, fit=self.fit, scale=self.scale)
 
     @property
     def key(self) -> str:
