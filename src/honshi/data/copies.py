@@ -20,6 +20,7 @@ Shapes: n images, b in a block, k candidates for each, c channels, h rows, w col
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -149,6 +150,22 @@ def _of_pixels(images: Examples) -> list[bytes]:
     return [digest.tobytes() for digest in images.digests[:, :PIXELS_DIGEST]]
 
 
+def thresholds(images: Examples) -> Tensor:
+    """The distance under which an image is a copy of one of a class, (number of classes,); 0 where nothing tells."""
+    if not len(images) or min(images.shape[1:]) < SMALLEST:
+        return torch.zeros(len(images.classes))
+    return _thresholds(images, _signatures(images))
+
+
+def nearest_few(pool: Examples, queries: Examples) -> tuple[Tensor, Tensor]:
+    """For each query (n' images) the places of the few in the pool (n images) that are most like it: int64 and
+    float32 distances (n', up to 8), the likest in any place."""
+    if not len(pool) or not len(queries) or min(pool.shape[1:]) < SMALLEST:
+        return torch.empty(len(queries), 0, dtype=torch.int64), torch.empty(len(queries), 0)
+    found = list(_candidates(pool, _signatures(pool), queries))
+    return torch.cat([places for places, _ in found]), torch.cat([distances for _, distances in found])
+
+
 def _thresholds(images: Examples, signatures: Tensor) -> Tensor:
     """The distance under which an image is a copy of one of a class: (number of classes,).
 
@@ -176,22 +193,29 @@ def _nearest(pool: Examples, signatures: Tensor, queries: Examples) -> tuple[Ten
     Args:
         signatures: of the pool, (n, up to 65), on the device that the work is done on.
     """
+    places, distances = [], []
+    for candidates, distance in _candidates(pool, signatures, queries):
+        least, best = distance.min(1)  # (b,)
+        places.append(candidates.gather(1, best.unsqueeze(1)).squeeze(1))
+        distances.append(least)
+    return torch.cat(places), torch.cat(distances)
+
+
+def _candidates(pool: Examples, signatures: Tensor, queries: Examples) -> Iterator[tuple[Tensor, Tensor]]:
+    """For each block of queries, the places of the few in the pool that come into question and their distances, (b, k)
+    each, on the CPU."""
     device = signatures.device
     # Float32 of a query: a score for each of the pool, and the images that its distances are made from.
     query_bytes = 4 * max(len(pool), (CANDIDATES + 9) * math.prod(pool.shape))
     blocks = torch.arange(len(queries)).split(max(1, BLOCK_BYTES // query_bytes))
     # One table for the scores of every block: to ask for fresh memory takes as long as to fill it.
     table = torch.empty(len(blocks[0]), len(pool), device=device)
-    places, distances = [], []
     for block in blocks:
         pixels = queries.gather(block, device)  # (b, c, h, w)
         scores = torch.mm(_signature(pixels), signatures.mT, out=table[: len(block)])  # (b, n)
         candidates = scores.topk(min(CANDIDATES, len(pool))).indices  # (b, k)
         found = pool.gather(candidates.flatten(), device).unflatten(0, candidates.shape)  # (b, k, c, h, w)
-        distance, best = _distances(found, pixels).min(1)  # (b,)
-        places.append(candidates.gather(1, best.unsqueeze(1)).squeeze(1).cpu())
-        distances.append(distance.cpu())
-    return torch.cat(places), torch.cat(distances)
+        yield candidates.cpu(), _distances(found, pixels).cpu()
 
 
 def _signatures(images: Examples) -> Tensor:
@@ -206,7 +230,7 @@ def _at_once(pixels: Tensor) -> int:
 
 def _signature(pixels: Tensor) -> Tensor:
     """What stays of images (n, c, h, w) when they move or change brightness: unit vectors (n, up to 65)."""
-    spectrum = torch.fft.rfft2(_brightness(pixels))[..., : HIGHEST_FREQUENCY + 1]  # (n, h, up to 6)
+    spectrum = torch.fft.rfft2(brightness(pixels))[..., : HIGHEST_FREQUENCY + 1]  # (n, h, up to 6)
     rows = (spectrum[:, : HIGHEST_FREQUENCY + 1], spectrum[:, -HIGHEST_FREQUENCY:])
     magnitudes = torch.cat(rows, dim=1).abs().flatten(1)  # (n, up to 66), the zero frequency first
     return F.normalize(magnitudes[:, 1:])
@@ -219,16 +243,16 @@ def _distances(candidates: Tensor, images: Tensor) -> Tensor:
     """
     b, k = candidates.shape[:2]
     # Without what blur and shift need at the border: (b k, h - 4, w - 4), below called h and w.
-    fixed = F.avg_pool2d(_brightness(candidates.flatten(0, 1)), BLUR, stride=1)[:, 1:-1, 1:-1]
+    fixed = F.avg_pool2d(brightness(candidates.flatten(0, 1)), BLUR, stride=1)[:, 1:-1, 1:-1]
     h, w = fixed.shape[1:]
     # All windows of that size, (b, 3, 3, h, w), then one position a row, (b, 9, h w).
-    moved = F.avg_pool2d(_brightness(images), BLUR, stride=1).unfold(1, h, 1).unfold(2, w, 1).reshape(b, 9, h * w)
+    moved = F.avg_pool2d(brightness(images), BLUR, stride=1).unfold(1, h, 1).unfold(2, w, 1).reshape(b, 9, h * w)
     # Of the nine positions the best: (b, k, 9) to (b, k).
     correlation = (_standardized(fixed.reshape(b, k, h * w)) @ _standardized(moved).mT).amax(-1)
     return (1 - correlation.clamp(min=0, max=1) ** 2).sqrt()
 
 
-def _brightness(pixels: Tensor) -> Tensor:
+def brightness(pixels: Tensor) -> Tensor:
     """Images (n, c, h, w) in grey, as float32 (n, h, w) within [0, 255]."""
     if pixels.shape[1] != len(LUMA):
         return pixels.float().mean(1)
