@@ -15,7 +15,7 @@ import torch
 
 import honshi
 from honshi import exam
-from honshi.data.sources import open_source
+from honshi.data.sources import open_published
 from honshi.errors import AlreadyOpenedError, DataNotFoundError, RunError
 from honshi.exam import Ledger
 from honshi.experiment import Experiment, diagnose_run, splits_of
@@ -106,7 +106,7 @@ def test_the_data_are_divided_as_they_were(name: str) -> None:
 
     splits = splits_of_recorded(run)
 
-    published = open_source("mnist" if run.recipe.data.source == "mnist" else "idx:moved/tiny").train
+    published = open_published("mnist" if run.recipe.data.source == "mnist" else "idx:moved/tiny").train
     assert run.manifest.val_indices is not None
     assert torch.equal(splits.val.pixels, published.subset(run.manifest.val_indices).pixels)
     assert splits.train.sha256() == run.manifest.train_sha256

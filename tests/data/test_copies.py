@@ -15,7 +15,7 @@ from torch import Tensor
 import honshi
 from honshi.data import fashion_mnist
 from honshi.data.copies import Leak, find_leaks
-from honshi.data.sources import open_source
+from honshi.data.sources import open_published
 from honshi.errors import DataError, DownloadError
 
 
@@ -120,7 +120,7 @@ class TestPlantedCopies:
             fashion_mnist.find_folder(mirrors=())
         except DownloadError:
             pytest.skip("Fashion-MNIST is not on this machine")
-        left, right, originals = with_copies(open_source("fashion-mnist").train, seed=0)
+        left, right, originals = with_copies(open_published("fashion-mnist").train, seed=0)
         leaks = find_leaks(left, right)
 
         assert len(found_copies(leaks, originals)) >= 48

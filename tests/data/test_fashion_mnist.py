@@ -15,7 +15,7 @@ import pytest
 
 from honshi.data import fashion_mnist, verified
 from honshi.data.fashion_mnist import find_folder
-from honshi.data.sources import open_source
+from honshi.data.sources import open_published
 from honshi.errors import DataError, DownloadError
 
 NAMES = list(fashion_mnist.SHA256)
@@ -154,7 +154,7 @@ class TestWhereItIsLookedFor:
 
     def test_the_data_set_called_fashion_mnist_is_read_from_there(self, files: dict[str, bytes], cache: Path) -> None:
         put(files, cache)
-        source = open_source("fashion-mnist")
+        source = open_published("fashion-mnist")
         assert len(source.train) == 120
         assert source.train.classes[0] == "T-shirt/top"
         assert source.train.classes[9] == "Ankle boot"

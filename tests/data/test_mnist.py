@@ -13,7 +13,7 @@ import pytest
 
 import honshi
 from honshi.data import mnist as files
-from honshi.data.sources import open_source
+from honshi.data.sources import open_published
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -29,7 +29,7 @@ def test_each_file_has_the_content_that_was_published(name: str) -> None:
 
 
 def test_there_are_60_000_training_images_of_28_x_28() -> None:
-    images = open_source("mnist").train
+    images = open_published("mnist").train
     assert images.pixels.shape == (60_000, 1, 28, 28)
     assert images.classes == tuple("0123456789")
     assert images.class_counts() == TRAINING_DIGITS

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import honshi
 from honshi.data.manifest import Manifest, short_digests
-from honshi.data.sources import open_source
+from honshi.data.sources import open_published
 from honshi.data.split import load, load_again, stratified_split
 from honshi.errors import ArgumentError, DataError, DataNotFoundError, RequestError
 
@@ -84,11 +84,11 @@ class TestStratifiedSplit:
 class TestMNIST:
     def test_a_tenth_of_each_digit_is_set_aside(self, mnist: honshi.Splits) -> None:
         assert (len(mnist.train), len(mnist.val)) == (54_000, 6_000)
-        for published, kept in zip(open_source("mnist").train.class_counts(), mnist.val.class_counts(), strict=True):
+        for published, kept in zip(open_published("mnist").train.class_counts(), mnist.val.class_counts(), strict=True):
             assert abs(kept - published / 10) < 1
 
     def test_seed_0_gives_on_every_machine_what_it_gave_at_first(self, mnist: honshi.Splits) -> None:
-        first = open_source("mnist").train.subset([6, 7, 20, 36, 39])
+        first = open_published("mnist").train.subset([6, 7, 20, 36, 39])
         assert torch.equal(mnist.val.pixels[:5], first.pixels)
         assert mnist.val.sha256() == "c48ec2a67b4b7279406e61fe5c517e79ca36066ca98ed47b3b57b1f07f7bfba0"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -247,6 +248,13 @@ def read_pair(
         classes=classes,
         numbers=numbers,
     )
+
+
+def looks_like_folder(folder: Path) -> bool:
+    """Whether a folder has files that are called as those of IDX are."""
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if not entry.name.startswith(".")]
+    return all(any("idx" in name and kind in name for name in names) for kind in ("images", "labels"))
 
 
 def find_files(folder: Path) -> dict[tuple[str, str], Path]:

@@ -20,7 +20,7 @@ from honshi.data.images import Images
 from honshi.data.leak_policy import places_without_leaks
 from honshi.data.manifest import Manifest, short_digests
 from honshi.data.sealed import Sealed
-from honshi.data.sources import Source, open_source
+from honshi.data.sources import Source, open_published
 from honshi.errors import ArgumentError, DataError, RequestError
 from honshi.pictures.contract import Normalization
 
@@ -71,7 +71,7 @@ def load(
         DataNotFoundError, DataError: the data set is not there or is damaged.
         RequestError: the split or the subset asks for more than there is, or for what means nothing.
     """
-    source = open_source(name)
+    source = open_published(name)
     return _load(source, val=val, seed=seed, normalize=normalize, subset=subset, drop_leaks=drop_leaks)
 
 
@@ -94,7 +94,7 @@ def load_again(
         DataError: it is damaged, or these are not the same images; the message says how many are new or missing.
     """
     # The first version made a class of each number up to the largest label.
-    source = open_source(name, gaps=manifest.by_order)
+    source = open_published(name, gaps=manifest.by_order)
     val, seed = manifest.val_fraction, manifest.seed
     try:
         splits = _load(source, val=val, seed=seed, normalize=normalize, subset=subset, drop_leaks=drop_leaks)

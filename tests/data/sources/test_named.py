@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import torch
 
 import honshi
 from honshi.data import Sealed, idx
-from honshi.data.sources import NAMED, open_source
+from honshi.data.sources import NAMED, open_published
 from honshi.errors import DataError, DataNotFoundError, IdxError
 
 
@@ -30,7 +29,7 @@ class TestNames:
         assert list(NAMED) == ["mnist", "fashion-mnist"]
 
     def test_a_source_has_training_images_and_a_sealed_test_set_of_its_name(self) -> None:
-        source = open_source("mnist")
+        source = open_published("mnist")
         assert source.name == source.test.name == "mnist"
         assert len(source.train) == 60_000
         assert isinstance(source.test, Sealed)
@@ -40,74 +39,71 @@ class TestNames:
     )
     def test_an_unknown_name_leads_to_the_nearest(self, name: str, meant: str | None) -> None:
         with pytest.raises(DataNotFoundError) as caught:
-            open_source(name)
+            open_published(name)
         hint = f" Did you mean {meant!r}?" if meant else ""
         assert str(caught.value) == (
-            f"There is no data set called {name!r}.{hint} --data takes mnist, fashion-mnist, or idx:FOLDER."
+            f"There is no data set called {name!r}, and nothing lies at that path.{hint} --data takes mnist, "
+            "fashion-mnist, or the path of a folder, a table, an array file or an archive."
         )
 
-    def test_a_file_of_another_kind_is_told_which_there_are(self, tmp_path: Path) -> None:
-        with pytest.raises(DataNotFoundError, match=r"kind '\.csv' are not read: IDX is the one format"):
-            open_source(str(tmp_path / "data.csv"))
-
-    def test_a_folder_without_its_prefix_leads_to_the_prefix(self, folder: Path) -> None:
-        with pytest.raises(DataNotFoundError, match=rf"is a folder: .* write idx:{re.escape(str(folder))}\."):
-            open_source(str(folder))
+    def test_a_folder_with_four_idx_files_needs_no_prefix(self, folder: Path) -> None:
+        source = open_published(str(folder))
+        assert (source.name, source.title, len(source.train)) == (str(folder), "letters", 120)
 
 
 class TestFolders:
     def test_hidden_files_beside_the_four_do_not_count(self, folder: Path) -> None:
         (folder / "._train-images-idx3-ubyte").write_bytes(b"what a system left")
-        assert len(open_source(f"idx:{folder}").train) == 120
+        assert len(open_published(f"idx:{folder}").train) == 120
 
     def test_an_idx_folder_is_read(self, folder: Path) -> None:
-        source = open_source(f"idx:{folder}")
+        source = open_published(f"idx:{folder}")
         assert source.train.pixels.shape == (120, 1, 5, 4)
         assert source.train.classes == ("0", "1", "2", "3")
 
     def test_its_name_holds_from_every_working_directory(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(folder.parent)
-        source = open_source("idx:letters")
+        source = open_published("idx:letters")
         assert source.name == f"idx:{folder}"
         assert source.title == source.test.name == "idx:letters"
 
     def test_a_tilde_is_the_users_home(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HOME", str(folder.parent))
-        assert open_source("idx:~/letters").name == f"idx:{folder}"
+        assert open_published("idx:~/letters").name == f"idx:{folder}"
 
     def test_a_missing_folder_is_not_found(self, tmp_path: Path) -> None:
         with pytest.raises(DataNotFoundError, match=r"nowhere: there is no such folder"):
-            open_source(f"idx:{tmp_path / 'nowhere'}")
+            open_published(f"idx:{tmp_path / 'nowhere'}")
 
     @pytest.mark.parametrize("name", ["idx:" + "a" * 300, "idx:" + "a/" * 3000, "idx:\0", "a" * 300, ""])
     def test_of_a_name_that_no_folder_can_have_there_is_none(self, name: str) -> None:
         with pytest.raises(DataNotFoundError, match=r"there is no such folder|There is no data set called"):
-            open_source(name)
+            open_published(name)
 
     def test_a_missing_test_file_is_noticed_at_once(self, folder: Path) -> None:
         (folder / "t10k-labels-idx1-ubyte").unlink()
         with pytest.raises(DataNotFoundError, match=r"no file with the test labels"):
-            open_source(f"idx:{folder}")
+            open_published(f"idx:{folder}")
 
     def test_damaged_training_images_are_noticed_at_once(self, folder: Path) -> None:
         (folder / "train-images-idx3-ubyte").write_bytes(b"")
         with pytest.raises(IdxError):
-            open_source(f"idx:{folder}")
+            open_published(f"idx:{folder}")
 
 
 class TestTheTestSet:
     def test_its_size_is_seen_from_its_header_and_told(self, folder: Path) -> None:
-        assert open_source(f"idx:{folder}").test.shape == (1, 5, 4)
+        assert open_published(f"idx:{folder}").test.shape == (1, 5, 4)
 
     def test_images_of_another_size_than_those_of_training_are_refused_at_once(self, folder: Path) -> None:
         images = folder / "t10k-images-idx3-ubyte"
         content = images.read_bytes()
         images.write_bytes(content[:8] + content[12:16] + content[8:12] + content[16:])
         with pytest.raises(DataError, match=r"t10k-images.* are 4×5 pixels and the training images 5×4"):
-            open_source(f"idx:{folder}")
+            open_published(f"idx:{folder}")
 
     def test_it_tells_which_training_images_it_shares_and_no_more(self, folder: Path) -> None:
-        source = open_source(f"idx:{folder}")
+        source = open_published(f"idx:{folder}")
         pixels = idx.read(folder / "t10k-images-idx3-ubyte", 3)[2]
         train = honshi.Images(
             pixels=torch.cat([source.train.pixels[:3], torch.tensor(pixels).view(1, 1, 5, 4)]),
@@ -119,16 +115,16 @@ class TestTheTestSet:
     def test_its_images_are_not_read_before_the_exam(self, folder: Path) -> None:
         images = folder / "t10k-images-idx3-ubyte"
         images.write_bytes(images.read_bytes()[:-1])
-        source = open_source(f"idx:{folder}")
+        source = open_published(f"idx:{folder}")
         with pytest.raises(IdxError, match=r"t10k-"):
             honshi.test(linear(20, 4), source.test)
 
     def test_its_images_come_out_in_the_exam(self, folder: Path) -> None:
-        assert honshi.test(linear(20, 4), open_source(f"idx:{folder}").test).n == 10
+        assert honshi.test(linear(20, 4), open_published(f"idx:{folder}").test).n == 10
 
     def test_it_has_the_classes_of_the_training_images(self, folder: Path) -> None:
         labels = folder / "t10k-labels-idx1-ubyte"
         labels.write_bytes(labels.read_bytes()[:-1] + b"\x04")
-        source = open_source(f"idx:{folder}")
+        source = open_published(f"idx:{folder}")
         with pytest.raises(IdxError, match=r"label 4 of image 9; the classes are 0 to 3"):
             honshi.test(linear(20, 4), source.test)

@@ -1,5 +1,6 @@
 """From what ``--data`` says to labelled images: a file for each kind of source."""
 
-from honshi.data.sources.named import NAMED, Source, lasting_name, open_source
+from honshi.data.sources.named import NAMED, Source
+from honshi.data.sources.opening import lasting_name, open_published, open_source
 
-__all__ = ["NAMED", "Source", "lasting_name", "open_source"]
+__all__ = ["NAMED", "Source", "lasting_name", "open_published", "open_source"]

@@ -1,8 +1,7 @@
-"""From what ``--data`` says to labelled images: a name, or ``idx:FOLDER``."""
+"""Data sets that have a name, and folders with four IDX files: divided as they were published."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +11,7 @@ from honshi.data.copies import shared_places
 from honshi.data.examples import Examples
 from honshi.data.images import Images
 from honshi.data.sealed import Sealed
-from honshi.errors import DataError, DataNotFoundError
-from honshi.files import is_file, is_folder
-from honshi.messages import Message
+from honshi.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -34,64 +31,6 @@ class Source:
     test: Sealed
 
 
-def open_source(name: str, *, gaps: bool = False) -> Source:
-    """Read the training images of a data set and seal its test images.
-
-    Args:
-        name: ``mnist``, ``fashion-mnist``, or ``idx:FOLDER`` for a folder with four IDX files.
-        gaps: make a class of each number below the largest label, also of one that no image has.
-
-    Raises:
-        DataNotFoundError: there is no such data set or folder.
-        DataError: its files are damaged or could not be fetched.
-    """
-    if not isinstance(name, str):
-        raise DataNotFoundError(
-            "A data set has a name, one of {names}, or idx:FOLDER; {name!r} is none.", name=name, names=", ".join(NAMED)
-        )
-    name = lasting_name(name)
-    if name.startswith("idx:"):
-        folder = Path(name.removeprefix("idx:"))
-        return _from_idx(name, f"idx:{folder.name}", folder, None, gaps)
-    if name in NAMED:
-        find_folder, classes = NAMED[name]
-        return _from_idx(name, name, find_folder(), classes, gaps)
-    raise DataNotFoundError(
-        "There is no data set called {name!r}.{hint} --data takes {names}, or idx:FOLDER.",
-        name=name,
-        hint=_hint(name),
-        names=", ".join(NAMED),
-    )
-
-
-def lasting_name(name: str) -> str:
-    """The same data set by a name that holds from every working directory.
-
-    Raises:
-        DataNotFoundError: no folder can have that name.
-    """
-    if not name.startswith("idx:"):
-        return name
-    try:
-        folder = Path(name.removeprefix("idx:")).expanduser().resolve()
-    except (OSError, ValueError, RuntimeError) as error:
-        problem = error.strerror if isinstance(error, OSError) else error
-        raise DataNotFoundError("{name!r}: there is no such folder ({problem}).", name=name, problem=problem) from error
-    return f"idx:{folder}"
-
-
-def _hint(name: str) -> Message:
-    path = Path(name)
-    if name and is_folder(path):
-        return Message(" {name} is a folder: for one with the four IDX files, write idx:{name}.", name=name)
-    close = difflib.get_close_matches(name, NAMED, n=1)
-    if close:
-        return Message(" Did you mean {close!r}?", close=close[0])
-    if is_file(path) or path.suffix:
-        return Message(" Files of the kind {suffix!r} are not read: IDX is the one format.", suffix=path.suffix)
-    return Message("")
-
-
 # The data sets that have a name: where their folder is, and what their classes are called.
 NAMED: dict[str, tuple[Callable[[], Path], tuple[str, ...]]] = {
     "mnist": (lambda: mnist.FOLDER, mnist.CLASSES),
@@ -99,7 +38,19 @@ NAMED: dict[str, tuple[Callable[[], Path], tuple[str, ...]]] = {
 }
 
 
-def _from_idx(name: str, title: str, folder: Path, classes: tuple[str, ...] | None, gaps: bool) -> Source:
+def from_idx(name: str, title: str, folder: Path, classes: tuple[str, ...] | None, gaps: bool) -> Source:
+    """Read the training images of a folder with four IDX files and seal its test images.
+
+    Args:
+        name, title: as in `Source`.
+        folder: with the files.
+        classes: what they are called; where left out, by the labels that there are.
+        gaps: make a class of each number below the largest label, also of one that no image has.
+
+    Raises:
+        DataNotFoundError: there is no such folder, or a file is missing.
+        DataError: the files are damaged.
+    """
     files = idx.find_files(folder)
     test_shape = idx.pair_shape(files["test", "images"], files["test", "labels"])
     train = idx.read_pair(files["train", "images"], files["train", "labels"], classes, gaps=gaps)
