@@ -12,7 +12,7 @@ from honshi import losses, models, optimizers
 from honshi.data import Normalization, idx, mnist
 from honshi.data.batches import Batches
 from honshi.recipe import Recipe
-from honshi.runtime import seeded
+from honshi.runtime import seeded, threads
 from honshi.training.loops.compiled import compiled_epochs
 
 
@@ -37,7 +37,8 @@ def prepare() -> Callable[[], float]:
         raise RuntimeError("fit() would not take the compiled epochs for the lecture's recipe: is there a C compiler?")
 
     def epoch() -> float:
-        loss, _ = epochs.train_epoch()
+        with threads.giving_way():
+            loss, _ = epochs.train_epoch()
         return loss
 
     return epoch

@@ -23,7 +23,7 @@ from honshi.models.outputs import of_each_class
 from honshi.native.layers import compiled_layers
 from honshi.pictures.contract import InputContract
 from honshi.pictures.prepare import Picture, Prepared, looks_inverted, prepare, prepared
-from honshi.runtime import device_of
+from honshi.runtime import device_of, threads
 
 __all__ = [
     "Answer",
@@ -184,10 +184,12 @@ def predict_pixels(model: nn.Module, pixels: Tensor) -> Predictions:
     device = device_of(model)
     # For one image it would take longer to look for such layers than they save.
     compiled = compiled_layers(model) if len(pixels) > 1 else nullcontext()
-    with evaluating(model) as scored, compiled:
-        answers = [
-            ask(scored, card.contract.normalization(part.to(device)), len(part)) for part in pixels.split(BATCH_SIZE)
-        ]
+    watched = threads.giving_way() if len(pixels) > BATCH_SIZE else nullcontext()
+    with evaluating(model) as scored, compiled, watched:
+        answers = []
+        for part in pixels.split(BATCH_SIZE):
+            threads.look()
+            answers.append(ask(scored, card.contract.normalization(part.to(device)), len(part)))
     logits = of_each_class(torch.cat(answers).cpu())
     if logits.shape[1] != len(card.classes):
         raise ModelError(

@@ -55,7 +55,7 @@ def test_people_read_the_same_on_the_screen(
     screen = honshi("doctor").out
 
     assert row(screen, "device").startswith(f"{pick_device()} ({device_name(pick_device())}): ")
-    assert row(screen, "threads") == f"2 of {os.cpu_count()} cores"
+    assert row(screen, "threads") == f"2 of {os.cpu_count()} cores, as OMP_NUM_THREADS says"
     assert torch.__version__ in row(screen, "versions")
     assert row(screen, "home").startswith(str(tmp_path / "home"))
 

@@ -13,7 +13,7 @@ from honshi.files import home
 from honshi.messages import Message
 from honshi.native.parts import Part, parts
 from honshi.runs.environment import describe
-from honshi.runtime import available_devices, pick_device
+from honshi.runtime import available_devices, pick_device, threads
 
 WHY = {
     "cuda": Message("the first of cuda, mps, cpu that works here"),
@@ -56,10 +56,7 @@ class Machine:
                     "{device} ({name}): {why}", device=self.device, name=facts["device_name"], why=WHY[self.device.type]
                 ),
             ),
-            (
-                Message("threads"),
-                Message("{threads} of {cores} cores", threads=facts["threads"], cores=facts["cores"]),
-            ),
+            (Message("threads"), self._threads()),
             *self._compiled_lines(),
             (Message("system"), Message("{system}", system=facts["system"])),
             (Message("versions"), Message("{versions}", versions=versions)),
@@ -67,6 +64,15 @@ class Machine:
             (Message("fashion-mnist"), found),
             (Message("home"), Message("{home} (HONSHI_HOME names another)", home=self.home)),
         ]
+
+    def _threads(self) -> Message:
+        counts = {"threads": self.environment["threads"], "cores": self.environment["cores"]}
+        name = threads.set_by()
+        if name is not None:
+            return Message("{threads} of {cores} cores, as {name} says", name=name, **counts)
+        if threads.may_be_changed():
+            return Message("{threads} of {cores} cores; fewer while other processes compute on them", **counts)
+        return Message("{threads} of {cores} cores", **counts)
 
     def _compiled_lines(self) -> list[tuple[Message, Message]]:
         lines: list[tuple[Message, Message]] = []

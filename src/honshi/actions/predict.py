@@ -15,6 +15,7 @@ from honshi.pictures.contract import InputContract
 from honshi.pictures.folders import find_pictures
 from honshi.prediction import Answer, predict_files
 from honshi.runs import find
+from honshi.runtime import threads
 
 # Of the files that are not pictures, so many are named.
 NAMED = 5
@@ -115,7 +116,8 @@ def predict(
         contract = replace(contract, form="mnist" if digits else None)
     found = find_pictures(paths)
     answers = []
-    for answer in predict_files(model, found.pictures, contract, invert=invert):
-        answers.append(answer)
-        tell(answer)
+    with threads.giving_way():
+        for answer in predict_files(model, found.pictures, contract, invert=invert):
+            answers.append(answer)
+            tell(answer)
     return Answers(answers, found.others, contract, invert)

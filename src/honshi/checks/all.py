@@ -35,7 +35,7 @@ from honshi.data.batches import Data
 from honshi.evaluation.answers import Criterion
 from honshi.losses import CrossEntropy
 from honshi.models.modes import evaluating
-from honshi.runtime import device_of, seeded
+from honshi.runtime import device_of, seeded, threads
 from honshi.training.rehearsal import is_lazy
 
 # What comes after the shapes, for the one line that says why it was left out.
@@ -80,7 +80,7 @@ def check(
     if inspection.findings:
         inspection.stop(("data", "shapes", *LATER), "Model, loss and optimizer have to be there first.")
         return inspection.report()
-    with kept(model, criterion, optimizer), seeded(seed, device_of(model)), torch.enable_grad():
+    with kept(model, criterion, optimizer), seeded(seed, device_of(model)), torch.enable_grad(), threads.giving_way():
         subject = Subject(model, criterion or CrossEntropy(), optimizer or _default_optimizer(model))
         _inspect(inspection, subject, data, batch_size, functions)
     return inspection.report()

@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 from honshi.errors import ModelError
 from honshi.evaluation.answers import Criterion
 from honshi.messages import first_line
-from honshi.runtime import device_of
+from honshi.runtime import device_of, threads
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +61,7 @@ class Subject:
 
     def loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
         """The loss of a batch, with its graph."""
+        threads.look()
         # A model may change what it is given in place.
         return self.criterion(self.model(inputs.clone()), labels)
 
@@ -75,6 +76,7 @@ class Subject:
             Logits (b, k) and loss of before the step.
         """
         before: list[tuple[Tensor, float]] = []
+        threads.look()
 
         def compute() -> Tensor:
             outputs = self.model(inputs.clone())

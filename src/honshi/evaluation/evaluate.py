@@ -23,7 +23,7 @@ from honshi.losses import CrossEntropy
 from honshi.models.modes import evaluating
 from honshi.models.outputs import is_binary
 from honshi.native.layers import compiled_layers
-from honshi.runtime import device_of
+from honshi.runtime import device_of, threads
 
 # Large enough that the cost of calling operations vanishes, small enough that a convnet's features stay in cache.
 BATCH_SIZE = 250
@@ -66,15 +66,15 @@ def infer(model: nn.Module, data: Data, batch_size: int = BATCH_SIZE) -> tuple[T
         ModelError: there are no images, or the model does not give logits.
     """
     device = device_of(model)
-    with evaluating(model) as scored, compiled_layers(scored):
-        outputs = [
-            (ask(scored, inputs, len(labels)), labels)
-            for inputs, labels in make_batches(data, batch_size, device=device)
-        ]
-    if not outputs:
+    with evaluating(model) as scored, compiled_layers(scored), threads.giving_way():
+        answers, truths = [], []
+        for inputs, labels in make_batches(data, batch_size, device=device):
+            threads.look()
+            answers.append(ask(scored, inputs, len(labels)))
+            truths.append(labels)
+    if not answers:
         raise ModelError("There are no images to evaluate.")
-    logits, labels = zip(*outputs, strict=True)
-    return torch.cat(logits), torch.cat(labels)
+    return torch.cat(answers), torch.cat(truths)
 
 
 def right_answers(model: nn.Module, data: Data) -> Tensor:

@@ -15,6 +15,7 @@ from honshi.data.batches import Batch
 from honshi.errors import ModelError
 from honshi.evaluation.answers import Criterion, ask, loss_to_learn_from
 from honshi.models.modes import train_mode
+from honshi.runtime import threads
 from honshi.training.progress import Progress, diverged
 from honshi.training.step import Step
 
@@ -53,6 +54,7 @@ def train_epoch(
     train_mode(model)
     progress = progress or Progress()
     for inputs, labels in progress.remaining(batches):
+        threads.look()
         with step.autocast:
             logits = ask(model, inputs, len(labels))  # (b, k)
             loss = loss_to_learn_from(criterion, logits, labels)  # a scalar

@@ -34,7 +34,7 @@ from honshi.messages import Message
 from honshi.models.card import Card, attach, detach
 from honshi.models.modes import Modes, being_trained
 from honshi.native.layers import compiled_layers
-from honshi.runtime import device_of, keep_freed_memory, seeded
+from honshi.runtime import device_of, keep_freed_memory, seeded, threads
 from honshi.training import arguments
 from honshi.training.averaging import Averaging
 from honshi.training.distributed import ALONE, World, batches_of, loss_and_accuracy, shared_layers
@@ -96,8 +96,9 @@ def fit(
         remeasure_train: score the training data again after each epoch in eval mode, so that
             dropout does not fake a gap to validation.
         seed: of the order of the images, of augmentation and of dropout, and of what a Dataset draws from torch's,
-            NumPy's and Python's global generators. The same seed on the same machine gives the same weights, bit by bit
-            on a CPU. The caller's random state is left alone. A Dataset's own generators are not.
+            NumPy's and Python's global generators. The same seed on the same machine gives the same weights, on a
+            CPU bit by bit where the same number of threads computes (`honshi.runtime.threads`). The caller's random
+            state is left alone. A Dataset's own generators are not.
         checkpoint: a file that holds the state after each epoch; if it exists, training goes on from it.
         world: the processes that train together, each of which calls fit alike; train and val are `Examples`
             then. What `honshi.training.distributed.joined` gives.
@@ -168,7 +169,15 @@ def fit(
     modes = Modes(model)
     seconds = {"train": 0.0, "evaluate": 0.0}
     interrupted = False
-    with seeded(seed, device), being_trained(model), shared_layers(model, world), compiled_layers(model):
+    # Processes that train together wait for one another, each on cores of its own.
+    threads_in_use = threads.giving_way() if world.size == 1 else nullcontext()
+    with (
+        seeded(seed, device),
+        being_trained(model),
+        shared_layers(model, world),
+        compiled_layers(model),
+        threads_in_use,
+    ):
         progress = state.restore()
         try:
             while len(record.rows) < epochs and not stopping.exhausted and not interrupted:

@@ -25,7 +25,7 @@ from honshi.messages import Message
 from honshi.models import MLP
 from honshi.native.library import Library
 from honshi.training.epoch import train_epoch
-from honshi.training.loops.compiled import PROBE, CompiledEpochs, _Threads, compiled_epochs
+from honshi.training.loops.compiled import CompiledEpochs, compiled_epochs
 
 
 def mlp(hidden: tuple[int, ...] = (128, 64), **options: Any) -> MLP:
@@ -120,24 +120,13 @@ def test_the_numbers_do_not_depend_on_the_threads(
     def trained(count: int) -> tuple[Any, MLP]:
         model = mlp((200, 64))
         epochs = recognised(model, batches_of(mnist.train.subset(range(1300))))
-        monkeypatch.setattr(epochs.threads, "next", lambda: count)
+        monkeypatch.setattr(epochs.timed_threads, "next", lambda: count)
         return epochs.train_epoch(), model
 
     (alone, first), (together, second) = trained(1), trained(threads)
 
     assert together == alone
     assert all(torch.equal(one, other) for one, other in zip(first.parameters(), second.parameters(), strict=True))
-
-
-def test_the_slower_number_of_threads_is_tried_again_now_and_then() -> None:
-    threads = _Threads(2)
-    tried = []
-    for _ in range(2 * PROBE):
-        tried.append(threads.next())
-        threads.note(tried[-1], {1: 1.0, 2: 3.0}[tried[-1]])
-
-    assert tried[:3] == [2, 1, 1]
-    assert tried.count(2) == 3
 
 
 def test_epochs_go_on_from_one_another(mnist: honshi.Splits) -> None:

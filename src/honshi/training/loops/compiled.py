@@ -31,15 +31,14 @@ from honshi.native.mlp_sgd import FEWEST_LAYERS, MOST_LAYERS, IndexedImages, Net
 from honshi.native.tensors import disjoint, is_plain, is_watched
 from honshi.optimizers import steps_as_made
 from honshi.pictures.contract import Normalization
-from honshi.runtime import is_as_made
+from honshi.runtime import is_as_made, threads
+from honshi.runtime.threads import TimedThreads
 from honshi.training.epoch import train_epoch
 from honshi.training.progress import Progress, Stop, diverged
 from honshi.training.step import Step
 
 # Steps in one call: long enough to pay for starting threads, short enough for a progress bar and Ctrl-C.
 BLOCK = 64
-# Every so many blocks the other number of threads is tried again.
-PROBE = 16
 # More threads than this wait for one another longer than they compute.
 MOST_THREADS = 4
 
@@ -217,7 +216,8 @@ class CompiledEpochs:
         self.batches = batches
         self.network = self._network(_linear_layers(model))
         self.images = self._indexed()
-        self.threads = _Threads(min(torch.get_num_threads(), MOST_THREADS))
+        self.most_threads = min(torch.get_num_threads(), MOST_THREADS)
+        self.timed_threads = TimedThreads(self.most_threads)
 
     def train_epoch(
         self,
@@ -267,10 +267,16 @@ class CompiledEpochs:
         return progress.means()
 
     def _train(self, order: Tensor, batch_size: int, lr: float) -> Steps:
-        threads = self.threads.next()
-        started = time.perf_counter()
-        steps = self.network.train(self.images, order, batch_size, lr, threads)
-        self.threads.note(threads, (time.perf_counter() - started) / len(order))
+        """Take the steps of a block, with as many threads as are quickest now. The numbers are the same."""
+        free = threads.now()
+        count = min(free, self.most_threads) if free is not None else self.timed_threads.next()
+        started, ours, own = time.perf_counter(), time.process_time(), time.thread_time()
+        steps = self.network.train(self.images, order, batch_size, lr, count)
+        seconds = time.perf_counter() - started
+        # The other threads, which have ended by now, never sleep: what they did not compute they had no core for.
+        computed = (time.process_time() - ours) - (time.thread_time() - own)
+        threads.look(waited=max(0.0, (count - 1) * seconds - computed))
+        self.timed_threads.note(count, seconds / len(order))
         return steps
 
     def _network(self, layers: list[nn.Linear]) -> Network:
@@ -282,25 +288,3 @@ class CompiledEpochs:
         pixels = self.batches.images.pixels_in_memory
         assert pixels is not None
         return IndexedImages(self.code, pixels, self.batches.labels, self.network.scale)
-
-
-class _Threads:
-    """How many threads to use: all that may be, or one.
-
-    The threads of a step wait for one another a few times in 50 µs. Where another program takes one of
-    their cores away, all wait for it, and one thread alone is several times as fast. Which it is changes
-    by the second, so both are timed again now and then. The numbers that come out are the same.
-    """
-
-    def __init__(self, most: int) -> None:
-        self.seconds = {most: 0.0, 1: 0.0}
-        self.blocks = 0
-
-    def next(self) -> int:
-        fastest = min(self.seconds, key=self.seconds.__getitem__)
-        slowest = max(self.seconds, key=self.seconds.__getitem__)
-        self.blocks += 1
-        return slowest if self.blocks % PROBE == 0 else fastest
-
-    def note(self, threads: int, seconds: float) -> None:
-        self.seconds[threads] = seconds

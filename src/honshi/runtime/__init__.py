@@ -149,7 +149,7 @@ def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
     """Run a block from a known random state and give the caller's own state back afterwards.
 
     It is that of torch, of Python and of NumPy's global generator, from which a Dataset may draw. With the same seed,
-    machine and number of threads, a training on the CPU is repeated bit by bit.
+    machine and number of threads (`honshi.runtime.threads`), a training on the CPU is repeated bit by bit.
     """
     cuda = [device] if device is not None and device.type == "cuda" else []
     python, numpy = random.getstate(), np.random.get_state()
