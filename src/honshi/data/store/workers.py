@@ -128,17 +128,24 @@ class _Crew:
     def stop(self) -> None:
         """None goes on with work that is not begun."""
         self.chunks.ended = True
-        for helper in self.helpers:
-            helper.stop()
+        self._stop_helpers()
         while any(thread.is_alive() for thread in self.threads):
             with suppress(queue.Empty):
                 self.results.get(timeout=0.01)
+        self._stop_helpers()  # one may have been starting
+
+    def _stop_helpers(self) -> None:
+        for helper in self.helpers:
+            helper.stop()
 
     def _work(self, helped: bool) -> None:
         try:
             helper = None
             if helped:
-                helper = _Helper(self.contract)
+                try:
+                    helper = _Helper(self.contract)
+                except OSError:  # no other process may be started here: it takes longer, and that is all
+                    return
                 self.helpers.append(helper)
             while work := self.chunks.next():
                 self.results.put(decode(work, self.contract) if helper is None else helper.decode(work))
@@ -156,23 +163,32 @@ class _Helper:
         self.process = self._started()
 
     def decode(self, work: Work) -> list[Decoded]:
-        try:
-            return self._asked(work)
-        except (OSError, EOFError, pickle.UnpicklingError, struct.error):
-            if self.stopped:
-                return []
+        found = self._tried(work)
+        if found is not None:
+            return found
         found = []
         for one in work:  # it ended at one of these
-            self._again()
-            try:
-                found += self._asked([one])
-            except (OSError, EOFError, pickle.UnpicklingError, struct.error):
-                problem = Message("{name}: the image cannot be read: its decoder broke down.", name=one[1])
-                found.append(Decoded(one[0], problem=problem))
+            alone = self._tried([one])
+            problem = Message("{name}: the image cannot be read: its decoder broke down.", name=one[1])
+            found += [Decoded(one[0], problem=problem)] if alone is None else alone
         return found
 
     def stop(self) -> None:
         self.stopped = True
+        self._end()
+
+    def _tried(self, work: Work) -> list[Decoded] | None:
+        """None where the process ended by it, and another one is there."""
+        try:
+            return self._asked(work)
+        except (OSError, EOFError, ValueError, pickle.UnpicklingError):
+            if self.stopped:
+                return []
+        self._end()
+        self.process = self._started()
+        return None
+
+    def _end(self) -> None:
         self.process.kill()
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout):
@@ -186,12 +202,6 @@ class _Helper:
         _send(self.process.stdin, work)
         answer: list[Decoded] = _receive(self.process.stdout)
         return answer
-
-    def _again(self) -> None:
-        if self.process.poll() is None or self.stopped:
-            return
-        self.stop()
-        self.process, self.stopped = self._started(), False
 
     def _started(self) -> subprocess.Popen[bytes]:
         program = f"import sys; sys.path[:] = {sys.path!r}; from honshi.data.store.workers import serve; serve()"
