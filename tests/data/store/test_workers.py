@@ -25,7 +25,7 @@ def test_processes_give_what_one_gives(tmp_path: Path, monkeypatch: pytest.Monke
     alone = by_place(folder, 1)
     monkeypatch.setattr(workers, "WORTH_SECONDS", 0.0)
     monkeypatch.setattr(workers, "CHUNK", 4)
-    helpers = []
+    helpers: list[object] = []
     monkeypatch.setattr(workers._Helper, "__init__", _noted(helpers, workers._Helper.__init__))
 
     together = by_place(folder, 3)
@@ -40,7 +40,7 @@ def test_a_decoder_that_breaks_down_is_told_of_its_picture_alone(
 ) -> None:
     folder = draw(tmp_path / "pets", 8)
     helper = workers._Helper(CONTRACT)
-    work = [(place, name, folder / name) for place, name in enumerate(listed(folder).names)]
+    work: workers.Work = [(place, name, folder / name) for place, name in enumerate(listed(folder).names)]
     good = helper.decode(work)
     # What ends the process that unpickles it is as good as a decoder that does.
     broken = [*work[:3], (3, work[3][1], _Exits()), *work[4:]]
