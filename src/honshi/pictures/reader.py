@@ -76,12 +76,14 @@ def plain(picture: Image.Image, contract: InputContract, where: str) -> Image.Im
     """
     picture.load()
     factor = _reduction(upright_size(picture), contract)
+    turn = _turn(picture)
+    if factor == 1 and picture.mode == _mode(contract) and not picture.has_transparency_data:
+        return picture.copy() if turn is None else picture.transpose(turn)
     width, height = picture.size
     flat = Image.new(_mode(contract), (-(-width // factor), -(-height // factor)))
     for top in range(0, height, STRIP * factor):
         strip = picture.crop((0, top, width, min(top + STRIP * factor, height)))
         flat.paste(_flat(strip, contract.scale, where).convert(flat.mode).reduce(factor), (0, top // factor))
-    turn = _turn(picture)
     return flat if turn is None else flat.transpose(turn)
 
 

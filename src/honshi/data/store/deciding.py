@@ -20,13 +20,14 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from honshi.data.listing import Listing
-from honshi.data.store.facts import Facts, is_colourful, probe, scale_of
 from honshi.data.store.form import Form, Settings, reader
 from honshi.data.store.layout import MOST_BYTES, folder_of, joined, young
 from honshi.errors import DataError, HonshiError
 from honshi.files import not_written, read_bounded, sha256, write_json
 from honshi.messages import Message
 from honshi.pictures.contract import Scale
+from honshi.pictures.facts import Facts
+from honshi.pictures.probe import is_colourful, probe
 
 # Pictures that are looked at before any is read.
 SAMPLE = 2000
@@ -123,7 +124,7 @@ def _look(listing: Listing, places: Sequence[int]) -> _Seen:
         width=width,
         channels=3 if colour else 1,
         wide=any(fact.kind != "8 bit" for fact in facts),
-        scale=scale_of(facts),
+        scale=Scale.of(facts),
     )
 
 

@@ -6,6 +6,8 @@ Shapes: (c, h, w) one picture as the model knows it.
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +62,7 @@ def _decoded(place: int, name: str, raw: Raw | Message, contract: InputContract)
     content = b""
     try:
         content, read = content_of(raw)
-        pixels = _pixels(read, raw, contract)
+        pixels = _pixels(read, name, contract)
     except HonshiError as error:
         return Decoded(place, content, problem=_plain(error.message))
     return Decoded(place, content, pixels, hashlib.sha256(pixels).digest())
@@ -88,31 +90,31 @@ def read_file(path: Path) -> bytes:
         ImageError: it cannot be read, or no picture is as large.
     """
     try:
-        # The system would wait at a pipe for whoever is at its other end.
-        if not path.is_file():
-            raise ImageError("{path}: the image cannot be read: it is not a file.", path=path)
-        with path.open("rb", buffering=0) as stream:
-            content = stream.read(LARGEST_FILE + 1)
+        # Not to wait at a pipe for whoever is at its other end.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        try:
+            about = os.fstat(descriptor)
+            if not stat.S_ISREG(about.st_mode):
+                raise ImageError("{path}: the image cannot be read: it is not a file.", path=path)
+            if about.st_size > LARGEST_FILE:
+                raise ImageError(
+                    "{path}: the image cannot be read: it has more than {most:,} bytes.", path=path, most=LARGEST_FILE
+                )
+            return os.read(descriptor, about.st_size)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise ImageError("{problem}", problem=explain(error)) from None
-    if len(content) > LARGEST_FILE:
-        raise ImageError(
-            "{path}: the image cannot be read: it has more than {most:,} bytes.", path=path, most=LARGEST_FILE
-        )
-    return content
 
 
-def _pixels(read: bytes | NDArray[Any], raw: Raw, contract: InputContract) -> bytes:
+def _pixels(raw: bytes | NDArray[Any], name: str, contract: InputContract) -> bytes:
     """
     Raises:
         HonshiError: it is no picture.
     """
-    if isinstance(read, np.ndarray):
-        if plain := _as_it_is(read, contract):
-            return plain
-        return prepare(read, contract).numpy().tobytes()
-    assert isinstance(raw, Path)
-    return prepare(raw, contract).numpy().tobytes()
+    if isinstance(raw, np.ndarray) and (plain := _as_it_is(raw, contract)) is not None:
+        return plain
+    return prepare(raw, contract, where=name).numpy().tobytes()
 
 
 def _as_it_is(pixels: NDArray[Any], contract: InputContract) -> bytes | None:
