@@ -64,8 +64,9 @@ def test_doctor_says_of_each_compiled_part_that_it_is_used(honshi: Callable[...,
     facts = honshi("doctor", "--json").json
 
     assert facts["compiled_epochs"] is True
-    assert len(facts["compiled"]) == 4
-    assert all(part["used"] and "Compiled" in part["why"] for part in facts["compiled"].values())
+    assert len(facts["compiled"]) == 3
+    assert all(part["used"] and "compiled here by" in part["why"] for part in facts["compiled"].values())
+    assert all((part["level"], part["shipped"]) == ("native", False) for part in facts["compiled"].values())
 
 
 def test_doctor_says_why_a_compiled_part_is_not_used_and_does_not_look_twice(
@@ -78,7 +79,7 @@ def test_doctor_says_why_a_compiled_part_is_not_used_and_does_not_look_twice(
     assert not any(part["used"] for part in first.json["compiled"].values())
     # One sentence a part, and no line of honshi's code.
     lines = first.err.splitlines()
-    assert sum(line.startswith("Warning: The C compiler") for line in lines) == 4
+    assert sum(line.startswith("Warning: The C compiler") for line in lines) == 3
     assert "library.py" not in first.err
     assert "not used" in second.out
     assert "ended with code 1" in second.out

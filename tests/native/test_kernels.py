@@ -1,14 +1,20 @@
-"""Batch norm in C, beside torch's; convolution and pooling have files of their own."""
+"""The C code of the layers, beside torch, for features and pictures of any size.
+
+What autograd and the layers of a model make of it is in test_convolution.py and test_max_pool.py.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn.functional import conv2d, max_pool2d
 
-from honshi.native.kernels import WIDEST, Kernels, kernels
+from honshi.native.kernels import LANES, WIDEST, Kernels, kernels
 
 
 def found() -> Kernels:
@@ -17,103 +23,128 @@ def found() -> Kernels:
     return there
 
 
+def drawn(shape: tuple[int, ...], seed: int = 0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
 def features(shape: tuple[int, ...], dtype: torch.dtype = torch.float32, seed: int = 0) -> Tensor:
-    draws = torch.Generator().manual_seed(seed)
-    numbers = (torch.randn(shape, generator=draws) + 3).to(dtype)
+    numbers = drawn(shape, seed).to(dtype)
     return numbers.to(memory_format=torch.channels_last) if len(shape) == 4 else numbers
 
 
-channels = st.sampled_from([8, 16, 40, 264])
-shapes = st.one_of(
-    st.tuples(st.integers(1, 70), channels),
-    st.tuples(st.integers(1, 5), channels, st.integers(1, 9), st.integers(1, 9)),
-)
+def filters(count: int) -> Tensor:
+    return drawn((count, 1, 3, 3), seed=2)
 
 
-@given(shape=shapes, dtype=st.sampled_from([torch.float32, torch.bfloat16]), affine=st.booleans())
-def test_batch_norm_is_that_of_torch_for_features_of_any_size(
-    shape: tuple[int, ...], dtype: torch.dtype, affine: bool
+@pytest.fixture(params=[1, 3], ids=["one thread", "three threads"])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+dtypes = st.sampled_from([torch.float32, torch.bfloat16])
+channels = st.integers(1, 5).map(lambda vectors: vectors * LANES)
+# Smaller than a window, prime, and large enough for several threads.
+sides = st.sampled_from([1, 2, 3, 5, 13, 31])
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(b=st.integers(0, 5), c=channels, h=sides, w=sides, dtype=dtypes)
+def test_max_pooling_and_its_gradient_are_those_of_torch(
+    b: int, c: int, h: int, w: int, dtype: torch.dtype, threads: int
 ) -> None:
-    inputs, upstream = features(shape, dtype), features(shape, dtype, seed=1)
-    over = [place for place in range(len(shape)) if place != 1]
-    exact = inputs.double().requires_grad_()
-    norm = nn.BatchNorm2d(shape[1], affine=affine)
-    if affine:
-        nn.init.uniform_(norm.weight, 0.5, 1.5)
-        nn.init.uniform_(norm.bias, -1.0, 1.0)
-    count = inputs.numel() // shape[1]
-    layout = (1, -1, *[1] * (len(shape) - 2))
-    mean, variance = exact.mean(over), exact.var(over, unbiased=False)
-    scale = norm.weight.double().view(layout) if affine else 1.0
-    shift = norm.bias.double().view(layout) if affine else 0.0
-    outputs = (exact - mean.view(layout)) / (variance.view(layout) + norm.eps).sqrt() * scale + shift
-    (at_inputs,) = torch.autograd.grad(outputs, exact, upstream.double())
+    inputs = features((b, c, h, w), dtype)
+    exact = inputs.clone().requires_grad_()
+    expected = max_pool2d(exact, 2, ceil_mode=True) if b else inputs.new_zeros(b, c, -(-h // 2), -(-w // 2))
+    upstream = features(tuple(expected.shape), dtype, seed=1)
 
-    code = found()
-    assert code.supports(inputs)
-    assert code.supports_norm(norm, shape[1])
-    moments, factors = code.moments(norm, code.sums(inputs), 0.1)
-    ours = code.scaled(inputs, factors)
-    sums, to_weights = code.gradient_sums(upstream, inputs, moments)
-    back = code.scaled(upstream, code.gradient_factors(norm, sums, moments, count), inputs)
+    outputs, places = found().max_pool(inputs)
+    at_inputs = found().max_pool_gradient(upstream, places, inputs.shape)
 
-    near = {torch.float32: 1e-3, torch.bfloat16: 3e-2}[dtype]
-    torch.testing.assert_close(moments[0], mean.detach(), rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(ours.double(), outputs.detach(), rtol=near, atol=near)
-    # Where all inputs are one number the deviation is none, and what is left of it is blown up by 1 / sqrt(eps).
-    if count > 1:
-        blown_up = near * max(1.0, float(moments[1].max()))
-        torch.testing.assert_close(back.double(), at_inputs, rtol=near, atol=blown_up)
-    torch.testing.assert_close(to_weights[1].double(), upstream.double().sum(over), rtol=1e-4, atol=1e-3)
-    unbiased = variance.detach() * count / max(count - 1, 1)
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    torch.testing.assert_close(norm.running_mean.double(), 0.1 * mean.detach(), rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(norm.running_var.double(), 0.9 + 0.1 * unbiased, rtol=1e-4, atol=1e-4)
+    assert found().supports(inputs)
+    assert outputs.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(outputs, expected.detach(), rtol=0, atol=0)
+    if b:
+        (expected_at_inputs,) = torch.autograd.grad(expected, exact, upstream)
+        torch.testing.assert_close(at_inputs, expected_at_inputs, rtol=0, atol=0)
 
 
-def test_autograd_learns_that_running_moments_have_changed() -> None:
-    norm = nn.BatchNorm2d(8)
-    assert norm.running_mean is not None
-    before = norm.running_mean._version
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(b=st.integers(0, 5), c=channels, h=sides, w=sides, dtype=dtypes)
+def test_a_convolution_with_pooling_and_its_gradient_are_those_of_torch(
+    b: int, c: int, h: int, w: int, dtype: torch.dtype, threads: int
+) -> None:
+    pictures, weight = drawn((b, 1, h, w)), filters(c)
+    exact = weight.double().requires_grad_()
+    expected = max_pool2d(conv2d(pictures.double(), exact, padding=1), 2, ceil_mode=True) if b else None
+    size = (b, c, -(-h // 2), -(-w // 2))
+    upstream = features(size, dtype, seed=1)
 
-    found().moments(norm, found().sums(features((4, 8))), 0.1)
+    outputs, places = found().conv_pool(pictures, weight, dtype, places=True)
+    assert places is not None
+    at_filters = found().conv_pool_gradient(upstream, pictures, weight, places)
+    alone, none = found().conv_pool(pictures, weight, dtype, places=False)
 
-    assert norm.running_mean._version > before
+    assert found().supports_pictures(pictures, weight)
+    assert none is None
+    assert torch.equal(alone, outputs)
+    assert outputs.shape == size
+    if expected is None:
+        assert not at_filters.any()
+        return
+    near = {torch.float32: 1e-5, torch.bfloat16: 1e-2}[dtype]
+    torch.testing.assert_close(outputs.double(), expected.detach(), rtol=near, atol=near)
+    (expected_at_filters,) = torch.autograd.grad(expected, exact, upstream.double())
+    # Where two pixels of a window are as large as one another within rounding, either may have the gradient.
+    torch.testing.assert_close(at_filters.double(), expected_at_filters, rtol=1e-3, atol=1e-3)
 
 
-def shared_moments() -> nn.BatchNorm2d:
-    norm = nn.BatchNorm2d(8)
-    norm.running_var = norm.running_mean
-    return norm
+@pytest.mark.parametrize("shape", [(2, 3, 4, 4), (2, 12, 4, 4), (2, 8), (2, 8, 0, 4), (2, 0, 4, 4), (2, 8, 4)], ids=str)
+def test_features_of_other_shapes_are_not_supported(shape: tuple[int, ...]) -> None:
+    assert not found().supports(features(shape))
 
 
 @pytest.mark.parametrize(
-    "norm",
+    "pictures",
     [
-        nn.BatchNorm2d(16),
-        nn.BatchNorm2d(8, dtype=torch.float64),
-        nn.BatchNorm2d(8, device="meta"),
-        shared_moments(),
+        torch.zeros(2, 3, 4, 4),
+        torch.zeros(2, 1, 4, 4, dtype=torch.float64),
+        torch.zeros(2, 1, 4, WIDEST + 1),
+        torch.zeros(2, 1, 0, 4),
+        torch.zeros(2, 1, 4, 4, device="meta"),
+        torch.zeros(2, 1, 4),
     ],
-    ids=["other channels", "float64", "elsewhere", "moments in the same memory"],
+    ids=["colour", "float64", "too wide", "no line", "elsewhere", "three dimensions"],
 )
-def test_a_norm_of_another_kind_is_neither_read_nor_written(norm: nn.BatchNorm2d) -> None:
-    assert not found().supports_norm(norm, 8)
+def test_other_pictures_are_not_supported(pictures: Tensor) -> None:
+    assert not found().supports_pictures(pictures, filters(8))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+def test_so_few_filters_are_not_supported(count: int) -> None:
+    assert not found().supports_pictures(torch.zeros(2, 1, 4, 4), filters(count))
+
+
+def test_without_threads_of_torch_only_one_thread_is_supported(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = Kernels(found().code, None)
+    assert alone.supports(features((2, 8, 4, 4)))
+
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert not alone.supports(features((2, 8, 4, 4)))
 
 
 @pytest.mark.parametrize(
     "call",
     [
-        lambda code: code.sums(features((4, 12))),
-        lambda code: code.sums(features((4, 8), torch.float64)),
-        lambda code: code.sums(features((4, 8, 3, 3)).contiguous()),
-        lambda code: code.scaled(features((4, 8)), torch.zeros(2, 7)),
-        lambda code: code.scaled(features((4, 8)), torch.zeros(2, 8), features((4, 8))),
-        lambda code: code.scaled(features((4, 8)), torch.zeros(3, 8), features((3, 8))),
-        lambda code: code.moments(nn.BatchNorm1d(16), torch.zeros(17, dtype=torch.float64), 0.1),
-        lambda code: code.gradient_sums(features((3, 8)), features((4, 8)), torch.zeros(2, 8, dtype=torch.float64)),
-        lambda code: code.gradient_sums(features((4, 8)), features((4, 8)), torch.zeros(2, 8)),
+        lambda code: code.max_pool(features((4, 12, 3, 3))),
+        lambda code: code.max_pool(features((4, 8, 3, 3), torch.float64)),
+        lambda code: code.max_pool(features((4, 8, 3, 3), torch.float16)),
+        lambda code: code.max_pool(features((4, 8))),
+        lambda code: code.max_pool(features((4, 8, 3, 3)).to("meta")),
+        lambda code: code.max_pool(features((1, 8, 3, 3)).expand(4, 8, 3, 3)),
+        lambda code: code.max_pool(features((4, 8, 3, 6))[..., ::2]),
         lambda code: code.max_pool(features((4, 8, 3, 3)).contiguous()),
         lambda code: code.max_pool_gradient(
             features((4, 8, 2, 2)), torch.zeros(31, dtype=torch.uint8), torch.Size((4, 8, 3, 3))
@@ -124,10 +155,20 @@ def test_a_norm_of_another_kind_is_neither_read_nor_written(norm: nn.BatchNorm2d
         lambda code: code.conv_pool(
             torch.zeros(1, 1, 4, WIDEST + 1), torch.zeros(8, 1, 3, 3), torch.float32, places=False
         ),
+        lambda code: code.conv_pool(torch.zeros(1, 1, 4, 4), torch.zeros(5, 1, 3, 3), torch.float32, places=False),
+        lambda code: code.conv_pool(torch.zeros(1, 1, 4, 4), torch.zeros(8, 1, 3, 3), torch.float64, places=False),
+        lambda code: code.conv_pool(torch.zeros(1, 1, 4, 8)[..., ::2], filters(8), torch.float32, places=False),
+        lambda code: code.conv_pool(torch.zeros(4, 4), torch.zeros(8, 1, 3, 3), torch.float32, places=False),
         lambda code: code.conv_pool(torch.zeros(1, 2, 4, 4), torch.zeros(8, 1, 3, 3), torch.float32, places=False),
         lambda code: code.conv_pool(torch.zeros(1, 1, 4, 4), torch.zeros(8, 1, 5, 5), torch.float32, places=False),
         lambda code: code.conv_pool_gradient(
             features((1, 8, 2, 2)), torch.zeros(1, 1, 4, 5), torch.zeros(8, 1, 3, 3), torch.zeros(32, dtype=torch.uint8)
+        ),
+        lambda code: code.conv_pool_gradient(
+            features((1, 8, 2, 2)), torch.zeros(1, 1, 4, 4), filters(16), torch.zeros(32, dtype=torch.uint8)
+        ),
+        lambda code: code.conv_pool_gradient(
+            features((1, 8, 2, 2)), torch.zeros(1, 1, 4, 4), filters(8), torch.zeros(31, dtype=torch.uint8)
         ),
     ],
 )

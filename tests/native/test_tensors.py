@@ -23,8 +23,20 @@ class Subclass(Tensor):
         (torch.zeros(3).to_sparse(), False),
         (torch.zeros(3, dtype=torch.complex64).conj().imag, False),
         (torch.zeros(3).as_subclass(Subclass), False),
+        (torch._efficientzerotensor(3), False),
+        (torch.zeros(0), True),
     ],
-    ids=["tensor", "parameter", "a part", "elsewhere", "sparse", "negated when it is read", "subclass"],
+    ids=[
+        "tensor",
+        "parameter",
+        "a part",
+        "elsewhere",
+        "sparse",
+        "negated when it is read",
+        "subclass",
+        "no memory",
+        "no number",
+    ],
 )
 def test_what_is_plain(tensor: Tensor, plain: bool) -> None:
     assert is_plain(tensor) is plain

@@ -11,6 +11,7 @@ import torch
 from honshi.data import fashion_mnist, mnist
 from honshi.files import home
 from honshi.messages import Message
+from honshi.native.library import COMPILE
 from honshi.native.parts import Part, parts
 from honshi.runs.environment import describe
 from honshi.runtime import available_devices, pick_device, threads
@@ -77,9 +78,15 @@ class Machine:
     def _compiled_lines(self) -> list[tuple[Message, Message]]:
         lines: list[tuple[Message, Message]] = []
         for part in self.compiled:
-            used = Message("{part}: used", part=part.name)
+            used = Message("{part}: used. {why}", part=part.name, why=part.why)
             without = Message("{part}: not used. {why}", part=part.name, why=part.why)
             lines.append((Message("" if lines else "compiled"), used if part.used else without))
+        if any(part.shipped for part in self.compiled):
+            instead = Message(
+                "{variable}=1 compiles them for this very processor instead, once, where a C compiler is.",
+                variable=COMPILE,
+            )
+            lines.append((Message(""), instead))
         return lines
 
     def to_dict(self) -> dict[str, Any]:
@@ -91,7 +98,10 @@ class Machine:
                 "fashion-mnist": None if self.fashion_mnist is None else str(self.fashion_mnist),
             },
             "home": str(self.home),
-            "compiled": {part.name: {"used": part.used, "why": str(part.why)} for part in self.compiled},
+            "compiled": {
+                part.name: {"used": part.used, "why": str(part.why), "level": part.level, "shipped": part.shipped}
+                for part in self.compiled
+            },
             "compiled_epochs": self.compiled[0].used,
         }
 

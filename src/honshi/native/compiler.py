@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shlex
 import shutil
 import signal
@@ -14,9 +15,28 @@ from pathlib import Path
 
 from honshi.messages import Message
 
-# Products may be contracted to fused multiply-adds, which only rounds less; nothing else is given up.
-FLAGS = ("-std=gnu11", "-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-shared", "-fPIC")
-LIBRARIES = ("-lpthread", "-lm")
+# Products may be contracted to fused multiply-adds, which only rounds less; nothing else is given up. Vectors longer
+# than the processor's are passed to functions that are all inlined: there is no interface to warn of.
+_CODE = ("-std=gnu11", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-Wno-psabi", "-shared")
+# For this very processor; compilers for arm64 have another name for it.
+NATIVE = ("-mcpu=native",) if platform.machine().lower() in ("arm64", "aarch64") else ("-march=native",)
+
+
+def flags_for(system: str) -> tuple[str, ...]:
+    """What a compiler is told besides the processor, by Python's name for the system of the library."""
+    return _CODE if system == "win32" else (*_CODE, "-fPIC")
+
+
+def libraries_for(system: str) -> tuple[str, ...]:
+    """What a library is linked with: nothing but what every system has."""
+    return () if system == "win32" else ("-lpthread", "-lm")
+
+
+def suffix_for(system: str) -> str:
+    """How the name of a library ends."""
+    return {"win32": ".dll", "darwin": ".dylib"}.get(system, ".so")
+
+
 # A second or two are usual; on a slow machine that is busy ten times as many.
 LIMIT_SECONDS = 30.0
 
@@ -36,14 +56,28 @@ class CompilerError(Exception):
 
 
 def find_compiler() -> list[str] | None:
-    """The C compiler, its path and the arguments to begin with: what ``CC`` says, else cc, gcc or clang."""
+    """The C compiler, its path and the arguments to begin with: what ``CC`` says, else cc, gcc or clang.
+
+    On Windows clang alone: of gcc's vectors some lie on the stack there where the processor does not accept them.
+    """
     asked = os.environ.get("CC")
+    known = [["clang"]] if sys.platform == "win32" else [["cc"], ["gcc"], ["clang"]]
     with suppress(ValueError):  # quotes that do not end
-        for command in [shlex.split(asked)] if asked else [["cc"], ["gcc"], ["clang"]]:
+        for command in [_words(asked)] if asked else known:
             path = shutil.which(command[0]) if command else None
             if path is not None:
                 return [path, *command[1:]]
     return None
+
+
+def _words(command: str) -> list[str]:
+    """
+    Raises:
+        ValueError: quotes that do not end.
+    """
+    if sys.platform == "win32":  # where a backslash is no escape
+        return [word.strip('"') for word in shlex.split(command, posix=False)]
+    return shlex.split(command)
 
 
 def version_of(compiler: str) -> tuple[str, str, str]:
@@ -55,18 +89,22 @@ def version_of(compiler: str) -> tuple[str, str, str]:
     return str(path), "", ""
 
 
-def compile_library(compiler: Sequence[str], folder: Path, source: str, name: str) -> Path:
+def compile_library(
+    compiler: Sequence[str], folder: Path, source: str, name: str, processor: Sequence[str], system: str = sys.platform
+) -> Path:
     """What a compiler makes of a source in a folder of its own.
 
     Args:
         compiler: as `find_compiler` gives it.
         folder: where the source is, and the library will be.
         source, name: of the files.
+        processor: the flags of the processor that it is for.
+        system: that it is for, by Python's name.
 
     Raises:
         CompilerError: the compiler fails, cannot be started or does not end.
     """
-    command = [*compiler, *FLAGS, "-o", name, source, *LIBRARIES]
+    command = [*compiler, *flags_for(system), *processor, "-o", name, source, *libraries_for(system)]
     said = folder / "said"
     with said.open("wb") as stream:
         try:

@@ -1,5 +1,4 @@
-/* 2 x 2 max pooling, alone and of a picture's convolution, and batch norm, on a CPU, for features whose channels lie
-   side by side.
+/* 2 x 2 max pooling, alone and of a picture's convolution, on a CPU, for features whose channels lie side by side.
 
    A network of a few thousand weights spends a third of its step on these, waiting for memory: pooling writes
    eight bytes to remember which pixel was the largest, fills the gradient with zeros and scatters into it. Here it
@@ -10,15 +9,19 @@
    sums are float64. Channels come in whole vectors of LANES. The threads are those of torch, to which `parallel` hands
    the work (GOMP_parallel of its OpenMP; without it one thread does all). No result depends on their number.
 
-   Shapes: n images, each (h, w) pixels of c channels; r = n h w rows. */
+   Shapes: n images, each (h, w) pixels of c channels. */
 
-#include <math.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 
 enum { LANES = 8, POOL_ROWS = 8, WIDEST = 1024, SUMS = 512 };
 #define INLINE static inline __attribute__((always_inline))
+#if defined(_WIN32)
+#define EXPORT __declspec(dllexport)
+#else
+#define EXPORT
+#endif
 
 typedef int32_t bits __attribute__((vector_size(4 * LANES)));
 typedef float vec __attribute__((vector_size(4 * LANES)));
@@ -27,11 +30,12 @@ typedef uint16_t upper_halves __attribute__((vector_size(2 * LANES)));
 typedef void (*Parallel)(void (*work)(void *), void *job, unsigned threads, unsigned flags);
 
 typedef struct {
-    const char *in, *in2;      /* what is read */
+    const char *in;            /* features that are read */
     char *out;                 /* what is written, in the same kind of numbers */
     uint8_t *which;            /* of each maximum: its place in the window, 0 to 3 */
-    const float *factors;      /* by channel; as many rows of c as the work needs */
-    float *partial;            /* sums over the rows of a block: (blocks, 2, c), or (blocks, 9, c) of a convolution */
+    const float *pictures;     /* of a convolution */
+    const float *filters;      /* (9, c) */
+    float *partial;            /* the gradient at the filters of each image: (n, 9, c) */
     int64_t height, width, channels, rows, block;
     int bfloat16;
     _Atomic int64_t next;      /* the first row that nobody has taken yet */
@@ -68,9 +72,9 @@ INLINE bits rounded(vec value, int bfloat16) {
     return ((broken & (exact | 0x400000)) | (~broken & nearest)) & (int32_t)0xffff0000;
 }
 
-INLINE vec factor(const float *row, int64_t channel) {
+INLINE vec load_vector(const float *numbers) {
     vec value;
-    memcpy(&value, row + channel, sizeof value);
+    memcpy(&value, numbers, sizeof value);
     return value;
 }
 
@@ -83,7 +87,7 @@ INLINE int next_block(Job *job, int64_t *first, int64_t *last) {
 
 static void run(void (*work)(void *), Job *job, Parallel parallel, int threads) {
     if (parallel && threads > 1)
-        parallel(work, job, threads, 0);
+        parallel(work, job, (unsigned)threads, 0);
     else
         work(job);
 }
@@ -160,16 +164,16 @@ static void pool_gradient_work(void *job) {
 }
 
 /* in (n, h, w, c) to out and which (n, ceil(h / 2), ceil(w / 2), c). */
-void max_pool(const void *in, void *out, uint8_t *which, int64_t images, int64_t height, int64_t width,
-              int64_t channels, int bfloat16, Parallel parallel, int threads) {
+EXPORT void max_pool(const void *in, void *out, uint8_t *which, int64_t images, int64_t height, int64_t width,
+                     int64_t channels, int bfloat16, Parallel parallel, int threads) {
     Job job = {.in = in, .out = out, .which = which, .height = height, .width = width, .channels = channels,
                .rows = images * ((height + 1) / 2), .block = POOL_ROWS, .bfloat16 = bfloat16};
     run(pool_work, &job, parallel, threads);
 }
 
 /* Of the gradient at out that at in. */
-void max_pool_gradient(const void *at_out, void *at_in, uint8_t *which, int64_t images, int64_t height, int64_t width,
-                       int64_t channels, int bfloat16, Parallel parallel, int threads) {
+EXPORT void max_pool_gradient(const void *at_out, void *at_in, uint8_t *which, int64_t images, int64_t height,
+                              int64_t width, int64_t channels, int bfloat16, Parallel parallel, int threads) {
     Job job = {.in = at_out, .out = at_in, .which = which, .height = height, .width = width, .channels = channels,
                .rows = images * ((height + 1) / 2), .block = POOL_ROWS, .bfloat16 = bfloat16};
     run(pool_gradient_work, &job, parallel, threads);
@@ -187,9 +191,9 @@ INLINE void lines_around(const Job *job, int64_t image, int64_t y, float *lines)
     for (int64_t from = y - 1; from <= y + 2; from++, lines += w + 3) {
         lines[0] = lines[w + 1] = lines[w + 2] = 0;
         if (from >= 0 && from < h)
-            memcpy(lines + 1, (const float *)job->in + (image * h + from) * w, w * sizeof *lines);
+            memcpy(lines + 1, job->pictures + (image * h + from) * w, (size_t)w * sizeof *lines);
         else
-            memset(lines + 1, 0, w * sizeof *lines);
+            memset(lines + 1, 0, (size_t)w * sizeof *lines);
     }
 }
 
@@ -204,7 +208,7 @@ INLINE void conv_pool_rows(Job *job, int bfloat16) {
             for (int64_t k = 0; k < c; k += LANES) {
                 vec filter[9];
                 for (int tap = 0; tap < 9; tap++)
-                    filter[tap] = factor(job->factors + tap * c, k);
+                    filter[tap] = load_vector(job->filters + tap * c + k);
                 for (int64_t x = 0, out = row * out_w * c + k; x < w; x += 2, out += c) {
                     vec sums[4];
                     for (int pixel = 0; pixel < 4; pixel++) {
@@ -236,15 +240,15 @@ INLINE void conv_pool_gradient_rows(Job *job, int bfloat16) {
     while (next_block(job, &first, &last))
         for (int64_t image = first; image < last; image++) {
             float *partial = job->partial + image * 9 * c;
-            memset(partial, 0, 9 * c * sizeof *partial);
+            memset(partial, 0, 9 * (size_t)c * sizeof *partial);
             for (int64_t y = 0; y < out_h; y++) {
                 lines_around(job, image, 2 * y, lines);
                 for (int64_t k = 0; k < c; k += LANES) {
                     vec sums[9];
                     for (int tap = 0; tap < 9; tap++)
-                        sums[tap] = factor(partial + tap * c, k);
+                        sums[tap] = load_vector(partial + tap * c + k);
                     for (int64_t x = 0, from = (image * out_h + y) * out_w * c + k; x < w; x += 2, from += c) {
-                        bits gradient = load(job->in2, from, bfloat16), place = load_place(job->which, from);
+                        bits gradient = load(job->in, from, bfloat16), place = load_place(job->which, from);
                         for (int pixel = 0; pixel < 4; pixel++) {
                             const float *corner = lines + pixel / 2 * line + x + pixel % 2;
                             vec own = (vec)(gradient & (place == pixel));
@@ -266,11 +270,11 @@ static void conv_pool_gradient_work(void *job) {
 
 /* pictures (n, h, w) by filters (9, c) to out (n, ceil(h / 2), ceil(w / 2), c) and which, as of max_pool; which may
    be NULL. 0 where the pictures are too wide. */
-int conv_pool(const float *pictures, const float *filters, void *out, uint8_t *which, int64_t images, int64_t height,
-              int64_t width, int64_t channels, int bfloat16, Parallel parallel, int threads) {
+EXPORT int conv_pool(const float *pictures, const float *filters, void *out, uint8_t *which, int64_t images,
+                     int64_t height, int64_t width, int64_t channels, int bfloat16, Parallel parallel, int threads) {
     if (width > WIDEST)
         return 0;
-    Job job = {.in = (const char *)pictures, .out = out, .which = which, .factors = filters, .height = height,
+    Job job = {.pictures = pictures, .out = out, .which = which, .filters = filters, .height = height,
                .width = width, .channels = channels, .rows = images * ((height + 1) / 2), .block = POOL_ROWS,
                .bfloat16 = bfloat16};
     run(conv_pool_work, &job, parallel, threads);
@@ -278,12 +282,12 @@ int conv_pool(const float *pictures, const float *filters, void *out, uint8_t *w
 }
 
 /* Of the gradient at out that at filters (9, c); partial holds 9 c floats an image. 0 as of conv_pool. */
-int conv_pool_gradient(const void *at_out, const float *pictures, uint8_t *which, float *partial, float *at_filters,
-                       int64_t images, int64_t height, int64_t width, int64_t channels, int bfloat16, Parallel parallel,
-                       int threads) {
+EXPORT int conv_pool_gradient(const void *at_out, const float *pictures, uint8_t *which, float *partial,
+                              float *at_filters, int64_t images, int64_t height, int64_t width, int64_t channels,
+                              int bfloat16, Parallel parallel, int threads) {
     if (width > WIDEST)
         return 0;
-    Job job = {.in = (const char *)pictures, .in2 = at_out, .which = which, .partial = partial, .height = height,
+    Job job = {.pictures = pictures, .in = at_out, .which = which, .partial = partial, .height = height,
                .width = width, .channels = channels, .rows = images, .block = 1, .bfloat16 = bfloat16};
     run(conv_pool_gradient_work, &job, parallel, threads);
     for (int64_t from = 0, all = 9 * channels; from < all; from += SUMS) {
@@ -293,143 +297,7 @@ int conv_pool_gradient(const void *at_out, const float *pictures, uint8_t *which
             for (int64_t i = 0; i < count; i++)
                 sums[i] += partial[image * all + from + i];
         for (int64_t i = 0; i < count; i++)
-            at_filters[from + i] = sums[i];
+            at_filters[from + i] = (float)sums[i];
     }
     return 1;
-}
-
-/* ---- Batch norm: a row is one pixel, of c channels. ---- */
-
-/* Rows that stay in the first cache while they are gone through once for each vector of channels. */
-static int64_t norm_block(int64_t channels) { return channels < 256 ? 4096 / channels : 16; }
-
-/* Of a block the sums of x - p and (x - p)^2, with p the factor; or of a gradient g and g (x - p). */
-INLINE void sum_rows(Job *job, int bfloat16, int gradient) {
-    int64_t c = job->channels, first, last;
-    while (next_block(job, &first, &last))
-        for (int64_t k = 0; k < c; k += LANES) {
-            vec sum = {0}, product = {0}, pivot = factor(job->factors, k);
-            for (int64_t row = first; row < last; row++) {
-                vec centred = (vec)load(job->in, row * c + k, bfloat16) - pivot;
-                vec weight = gradient ? (vec)load(job->in2, row * c + k, bfloat16) : centred;
-                sum += weight;
-                product += weight * centred;
-            }
-            float *partial = job->partial + first / job->block * 2 * c + k;
-            memcpy(partial, &sum, sizeof sum);
-            memcpy(partial + c, &product, sizeof product);
-        }
-}
-
-static void sum_work(void *job) { ((Job *)job)->bfloat16 ? sum_rows(job, 1, 0) : sum_rows(job, 0, 0); }
-static void gradient_sum_work(void *job) { ((Job *)job)->bfloat16 ? sum_rows(job, 1, 1) : sum_rows(job, 0, 1); }
-
-static void total(const Job *job, double *sums) {
-    memset(sums, 0, 2 * job->channels * sizeof *sums);
-    for (int64_t block = 0; block * job->block < job->rows; block++)
-        for (int64_t i = 0; i < 2 * job->channels; i++)
-            sums[i] += job->partial[block * 2 * job->channels + i];
-}
-
-/* Floats that `partial` must hold. */
-int64_t norm_partial_size(int64_t rows, int64_t channels) {
-    int64_t block = norm_block(channels);
-    return ((rows + block - 1) / block + 1) * 2 * channels;
-}
-
-/* sums (2 c + 1): of in (r, c), of its squares, and r. Taken from the first row, so that a large mean costs no
-   digits. */
-void norm_sums(const void *in, int64_t rows, int64_t channels, float *partial, double *sums, int bfloat16,
-               Parallel parallel, int threads) {
-    float *pivot = partial + norm_partial_size(rows, channels) - 2 * channels;
-    for (int64_t k = 0; k < channels && rows; k += LANES) {
-        bits value = load(in, k, bfloat16);
-        memcpy(pivot + k, &value, sizeof value);
-    }
-    Job job = {.in = in, .factors = pivot, .partial = partial, .channels = channels, .rows = rows,
-               .block = norm_block(channels), .bfloat16 = bfloat16};
-    run(sum_work, &job, parallel, threads);
-    total(&job, sums);
-    for (int64_t k = 0; k < channels && rows; k++) {
-        double p = pivot[k], sum = sums[k];
-        sums[k] = sum + rows * p;
-        sums[channels + k] += 2 * p * sum + rows * p * p;
-    }
-    sums[2 * channels] = rows;
-}
-
-/* Of such sums over all processes: moments (2, c), the means and the inverse deviations, and factors (2, c) for
-   norm_scale. The running moments take a step towards them. Without weights, or running moments: NULL. */
-void norm_moments(const double *sums, int64_t channels, double eps, const float *weight, const float *bias,
-                  double momentum, float *running_mean, float *running_variance, double *moments, float *factors) {
-    double count = fmax(sums[2 * channels], 1); /* where nobody had anything all is 0 */
-    for (int64_t k = 0; k < channels; k++) {
-        double mean = sums[k] / count, variance = fmax(sums[channels + k] / count - mean * mean, 0);
-        double inverse = 1 / sqrt(variance + eps), scale = weight ? weight[k] * inverse : inverse;
-        moments[k] = mean;
-        moments[channels + k] = inverse;
-        factors[k] = scale;
-        factors[channels + k] = (bias ? bias[k] : 0) - mean * scale;
-        if (running_mean) {
-            running_mean[k] += momentum * (mean - running_mean[k]);
-            running_variance[k] += momentum * (variance * count / fmax(count - 1, 1) - running_variance[k]);
-        }
-    }
-}
-
-/* sums (2, c): of the gradient (r, c), and of its product with in - mean; and with them the gradients at weight and
-   bias, to_weights (2, c). */
-void norm_gradient_sums(const void *gradient, const void *in, const double *moments, int64_t rows, int64_t channels,
-                        float *partial, double *sums, float *to_weights, int bfloat16, Parallel parallel, int threads) {
-    float *mean = partial + norm_partial_size(rows, channels) - 2 * channels;
-    for (int64_t k = 0; k < channels; k++)
-        mean[k] = moments[k];
-    Job job = {.in = in, .in2 = gradient, .factors = mean, .partial = partial, .channels = channels, .rows = rows,
-               .block = norm_block(channels), .bfloat16 = bfloat16};
-    run(gradient_sum_work, &job, parallel, threads);
-    total(&job, sums);
-    for (int64_t k = 0; k < channels; k++) {
-        to_weights[k] = sums[channels + k] * moments[channels + k];
-        to_weights[channels + k] = sums[k];
-    }
-}
-
-/* From such sums over all processes, of count values a channel: factors (3, c) with which norm_scale turns the inputs
-   and the gradient with respect to the outputs into that with respect to the inputs. Each input moves its own output, and through mean
-   and deviation those of all. */
-void norm_gradient_factors(const double *sums, const double *moments, int64_t channels, double count,
-                           const float *weight, float *factors) {
-    count = fmax(count, 1);
-    for (int64_t k = 0; k < channels; k++) {
-        double inverse = moments[channels + k], scale = weight ? weight[k] * inverse : inverse;
-        double slope = scale * inverse * inverse * sums[channels + k] / count;
-        factors[k] = scale;
-        factors[channels + k] = slope * moments[k] - scale * sums[k] / count;
-        factors[2 * channels + k] = -slope;
-    }
-}
-
-/* in a + b; or in a + b + in2 d. The factors are a, b and d, each (c,). */
-INLINE void scale_rows(Job *job, int bfloat16, int both) {
-    int64_t c = job->channels, first, last;
-    const float *a = job->factors, *b = a + c, *d = b + c;
-    while (next_block(job, &first, &last))
-        for (int64_t row = first; row < last; row++)
-            for (int64_t k = 0; k < c; k += LANES) {
-                vec value = (vec)load(job->in, row * c + k, bfloat16) * factor(a, k) + factor(b, k);
-                if (both)
-                    value += (vec)load(job->in2, row * c + k, bfloat16) * factor(d, k);
-                store(job->out, row * c + k, rounded(value, bfloat16), bfloat16);
-            }
-}
-
-static void scale_work(void *job) { ((Job *)job)->bfloat16 ? scale_rows(job, 1, 0) : scale_rows(job, 0, 0); }
-static void scale_both_work(void *job) { ((Job *)job)->bfloat16 ? scale_rows(job, 1, 1) : scale_rows(job, 0, 1); }
-
-/* out (r, c) = in a + b, and + other d where there is another; factors (2, c) or (3, c): a, b, d. */
-void norm_scale(const void *in, const void *other, void *out, const float *factors, int64_t rows, int64_t channels,
-                int bfloat16, Parallel parallel, int threads) {
-    Job job = {.in = in, .in2 = other, .out = out, .factors = factors, .channels = channels, .rows = rows,
-               .block = norm_block(channels), .bfloat16 = bfloat16};
-    run(other ? scale_both_work : scale_work, &job, parallel, threads);
 }

@@ -1,7 +1,8 @@
-"""C code of honshi as a library: compiled for this very processor when it is first used, then kept.
+"""C code of honshi as a library: what came compiled with the package, or compiled for this very processor and kept.
 
-A wheel could only carry code for the processors of everyone. Compiling takes a second, once for each
-version of the source, compiler and processor; the result lies in the user's data folder.
+A wheel carries it for several kinds of processor (shipped.py). Where it does not, as in a checkout, or where
+HONSHI_COMPILE=1 asks for it, it is compiled when it is first used: that takes a second, once for each version of the
+source, compiler and processor; the result lies in the user's data folder.
 
 A kept library has the hash of its content in its name, and is loaded only where the two agree: what is damaged is
 compiled anew. A compiler that failed is left alone for a day.
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
 import platform
 import sys
 import tempfile
@@ -27,7 +29,19 @@ from typing import Any, TypeAlias
 from honshi.errors import HonshiWarning, WriteError
 from honshi.files import home, sha256, write_json, write_whole
 from honshi.messages import Message
-from honshi.native.compiler import FLAGS, CompilerError, compile_library, find_compiler, version_of
+from honshi.native.compiler import (
+    NATIVE,
+    CompilerError,
+    compile_library,
+    find_compiler,
+    flags_for,
+    suffix_for,
+    version_of,
+)
+from honshi.native.shipped import NotShippedError, shipped
+
+# An environment variable: compile for this very processor although a library came with the package.
+COMPILE = "HONSHI_COMPILE"
 
 # When a compiler that failed is tried again.
 FORGOTTEN_SECONDS = 24 * 60 * 60
@@ -49,14 +63,18 @@ class Library:
     Attributes:
         code: its functions; None where they cannot be had.
         why: that they are there, or why not.
+        level: for which processors they are compiled, by the name of a `Level`, or "native" for this very one.
+        shipped: whether they came with the package.
     """
 
     code: ctypes.CDLL | None
     why: Message
+    level: str | None = None
+    shipped: bool = False
 
 
 def load(source: Traversable, signatures: Mapping[str, Signature]) -> Library:
-    """The library of a C file, kept or compiled.
+    """The library of a C file: what came with the package, or else what is kept or compiled here.
 
     Warns with one sentence where time is lost: because compiling has failed, or because nothing can be kept.
 
@@ -64,11 +82,42 @@ def load(source: Traversable, signatures: Mapping[str, Signature]) -> Library:
         source: the file.
         signatures: of its functions, by their names.
     """
+    ways = [_shipped, _compiled_here]
+    if asks_to_compile():
+        ways.reverse()
+    first = ways[0](source, signatures)
+    if first.code is not None:
+        return first
+    second = ways[1](source, signatures)
+    if second.code is not None:
+        return second
+    return Library(None, Message("{first} {second}", first=first.why, second=second.why))
+
+
+def asks_to_compile() -> bool:
+    """Whether the user wants code for this very processor."""
+    return os.environ.get(COMPILE, "") not in ("", "0")
+
+
+def _shipped(source: Traversable, signatures: Mapping[str, Signature]) -> Library:
+    if not isinstance(source, Path):  # the package is in an archive
+        return Library(None, Message("honshi was installed without compiled code."))
+    try:
+        level, path = shipped(source, source.read_bytes())
+        code = _opened(path, signatures)
+    except NotShippedError as error:
+        return Library(None, error.problem)
+    except (OSError, CompilerError) as error:
+        return Library(None, Message("What came with honshi cannot be loaded ({error}).", error=error))
+    return Library(code, Message("It came with honshi, for {level}.", level=level.title), level.name, shipped=True)
+
+
+def _compiled_here(source: Traversable, signatures: Mapping[str, Signature]) -> Library:
     compiler = find_compiler()
     if compiler is None:
         return Library(None, Message("There is no C compiler here: cc, gcc or clang, or what CC names."))
     content = source.read_bytes()
-    described = (*compiler, *version_of(compiler[0]), *FLAGS, _processor())
+    described = (*compiler, *version_of(compiler[0]), *flags_for(sys.platform), *NATIVE, _processor())
     folder = home() / "compiled"
     name = source.name.removesuffix(".c")
     kept = f"{name}-{_key(content, *described)}"
@@ -76,7 +125,7 @@ def load(source: Traversable, signatures: Mapping[str, Signature]) -> Library:
     hanging = f"compiler-{_key(b'', *described)}"
     code = _kept(folder, kept, signatures)
     if code is not None:
-        return Library(code, Message("Compiled for this processor by {compiler}.", compiler=compiler[0]))
+        return Library(code, _compiled_by(compiler), "native")
     for failed in (hanging, kept):
         problem = _remembered(folder / f"{failed}.failed")
         if problem is not None:
@@ -118,7 +167,7 @@ def parallel() -> int | None:
 def _kept(folder: Path, name: str, signatures: Mapping[str, Signature]) -> ctypes.CDLL | None:
     """The library that was kept under a name; what is there in its place and damaged is removed."""
     with suppress(OSError):
-        for path in sorted(folder.glob(f"{name}-*.so")):
+        for path in sorted(folder.glob(f"{name}-*{suffix_for(sys.platform)}")):
             if path.is_file() and path.stat().st_size <= LARGEST_BYTES and _is_whole(path):
                 with suppress(OSError, CompilerError):
                     return _opened(path, signatures)
@@ -156,19 +205,25 @@ def _compile(
     with tempfile.TemporaryDirectory(prefix="honshi-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         (folder / source).write_bytes(content)
-        made = compile_library(compiler, folder, source, f"{kept.name}.so")
+        made = compile_library(compiler, folder, source, f"{kept.name}{suffix_for(sys.platform)}", NATIVE)
         code = made.read_bytes()
         try:
             opened = _opened(made, signatures)
         except OSError as error:
             raise CompilerError(Message("what it made cannot be loaded ({error}).", error=error)) from error
-        why = Message("Compiled for this processor by {compiler}.", compiler=compiler[0])
+        why = _compiled_by(compiler)
         try:
-            write_whole(kept.with_name(f"{kept.name}-{sha256(code)}.so"), code)
+            write_whole(kept.with_name(f"{kept.name}-{sha256(code)}{suffix_for(sys.platform)}"), code)
         except WriteError as error:
-            why = Message("Compiled, and again at each start, because it cannot be kept: {error}", error=error.message)
+            why = Message(
+                "It is compiled here, and again at each start, because it cannot be kept: {error}", error=error.message
+            )
             warnings.warn(HonshiWarning(why), stacklevel=2)
-        return Library(opened, why)
+        return Library(opened, why, "native")
+
+
+def _compiled_by(compiler: Sequence[str]) -> Message:
+    return Message("It was compiled here by {compiler}, for this very processor.", compiler=compiler[0])
 
 
 def _remember(path: Path, why: Message) -> None:

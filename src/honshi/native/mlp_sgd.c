@@ -19,13 +19,19 @@
    A thread owns chunks of the first layer; rows of a batch are divided among the threads between the two
    barriers of a step. No sum depends on how many threads there are. */
 
+#include <float.h>
 #include <math.h>
-#include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(_WIN32)
+#define WIN32_LEAN_AND_MEAN
+#include <windows.h>
+#else
+#include <pthread.h>
+#include <sched.h>
+#endif
 
 #if defined(__AVX512F__)
 #define LANES 16
@@ -49,6 +55,11 @@
 #define LARGEST (1 << 24) /* of widths and batches: that no sum of a few of them leaves an int */
 #define OUTSIDE INT64_MIN
 #define INLINE static inline __attribute__((always_inline))
+#if defined(_WIN32)
+#define EXPORT __declspec(dllexport)
+#else
+#define EXPORT
+#endif
 
 typedef float vec __attribute__((vector_size(4 * LANES), aligned(4 * LANES), may_alias));
 typedef int32_t ivec __attribute__((vector_size(4 * LANES), aligned(4 * LANES), may_alias));
@@ -89,6 +100,57 @@ typedef struct {
     atomic_int arrived, phase;
 } Epoch;
 
+/* ---- what systems call differently ------------------------------------------------------------------- */
+
+#if defined(_WIN32)
+typedef HANDLE Thread;
+#define WORK(name) static DWORD WINAPI name(void *argument)
+
+static int start_thread(Thread *thread, LPTHREAD_START_ROUTINE work, void *argument)
+{
+    return (*thread = CreateThread(NULL, 0, work, argument, 0, NULL)) != NULL;
+}
+
+static void end_of(Thread thread)
+{
+    WaitForSingleObject(thread, INFINITE);
+    CloseHandle(thread);
+}
+
+static void give_way(void) { SwitchToThread(); }
+static void *memory_of(size_t bytes) { return _aligned_malloc(bytes, 64); }
+static void give_back(void *memory) { _aligned_free(memory); }
+#else
+typedef pthread_t Thread;
+#define WORK(name) static void *name(void *argument)
+
+static int start_thread(Thread *thread, void *(*work)(void *), void *argument)
+{
+    return pthread_create(thread, NULL, work, argument) == 0;
+}
+
+static void end_of(Thread thread) { pthread_join(thread, NULL); }
+static void give_way(void) { sched_yield(); }
+
+static void *memory_of(size_t bytes)
+{
+    void *memory;
+    return posix_memalign(&memory, 64, bytes) ? NULL : memory;
+}
+
+static void give_back(void *memory) { free(memory); }
+#endif
+
+/* Of one thread that spins, a hint to the other on the same core. */
+INLINE void pause_briefly(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
 /* ---- small parts ------------------------------------------------------------------------------------ */
 
 static void wait_for_all(Epoch *epoch, int threads)
@@ -104,10 +166,8 @@ static void wait_for_all(Epoch *epoch, int threads)
     /* A step is too short to sleep; but where the other thread has lost its core, spinning keeps it away. */
     for (int spins = 0; atomic_load_explicit(&epoch->phase, memory_order_acquire) == phase; spins++) {
         if (spins > 20000)
-            sched_yield();
-#if defined(__x86_64__)
-        __builtin_ia32_pause();
-#endif
+            give_way();
+        pause_briefly();
     }
 }
 
@@ -140,8 +200,8 @@ INLINE vec exponential(vec x)
 }
 
 /* C (rows, vectors) += A B, with A read by its strides and B row by row; what C begins with is its caller's. */
-INLINE void tile(int rows, int vectors, int depth, const float *a, long a_row, long a_step, const float *b, long b_row,
-                 float *c, long c_row)
+INLINE void tile(int rows, int vectors, int depth, const float *a, int64_t a_row, int64_t a_step, const float *b, int64_t b_row,
+                 float *c, int64_t c_row)
 {
     vec sum[TILE_ROWS][TILE_VECTORS];
     for (int i = 0; i < rows; i++)
@@ -162,8 +222,8 @@ INLINE void tile(int rows, int vectors, int depth, const float *a, long a_row, l
             *(vec *)(c + i * c_row + j * LANES) = sum[i][j];
 }
 
-INLINE void columns(int vectors, int rows, int depth, const float *a, long a_row, long a_step, const float *b,
-                    long b_row, float *c, long c_row)
+INLINE void columns(int vectors, int rows, int depth, const float *a, int64_t a_row, int64_t a_step, const float *b,
+                    int64_t b_row, float *c, int64_t c_row)
 {
     int i = 0;
     for (; i + TILE_ROWS <= rows; i += TILE_ROWS)
@@ -173,8 +233,8 @@ INLINE void columns(int vectors, int rows, int depth, const float *a, long a_row
 }
 
 /* C (rows, width) += A (rows, depth) B (depth, width); width is a multiple of ALIGN. */
-static void add_product(int rows, int width, int depth, const float *a, long a_row, long a_step, const float *b,
-                        long b_row, float *c, long c_row)
+static void add_product(int rows, int width, int depth, const float *a, int64_t a_row, int64_t a_step, const float *b,
+                        int64_t b_row, float *c, int64_t c_row)
 {
     int j = 0;
     for (; j + TILE_VECTORS * LANES <= width; j += TILE_VECTORS * LANES)
@@ -202,7 +262,7 @@ static void first_layer(Net *net, Epoch *epoch, const int64_t *order, int count,
 {
     const int inputs = net->width[0], width = net->padded[1];
     for (int chunk = thread; chunk < net->chunks; chunk += net->threads) {
-        const float *v = net->v + (long)chunk * inputs * CHUNK;
+        const float *v = net->v + (int64_t)chunk * inputs * CHUNK;
         float *out = net->out[1] + chunk * CHUNK;
         float start[CHUNK] __attribute__((aligned(64)));
         const float *shift = net->shift + chunk * CHUNK;
@@ -216,7 +276,7 @@ static void first_layer(Net *net, Epoch *epoch, const int64_t *order, int count,
             for (int j = 0; j < CHUNK_VECTORS; j++)
                 sum[j] = *(vec *)(start + j * LANES) + brightness * *(const vec *)(shift + j * LANES);
             for (int w = 0; w < net->words; w++) {
-                const float *rows = v + (long)w * 64 * CHUNK;
+                const float *rows = v + (int64_t)w * 64 * CHUNK;
                 for (uint64_t bits = masks[w]; bits; bits &= bits - 1) {
                     int i = __builtin_ctzll(bits);
                     vec pixel = broadcast(net->table[pixels[w * 64 + i]]);
@@ -225,7 +285,7 @@ static void first_layer(Net *net, Epoch *epoch, const int64_t *order, int count,
                 }
             }
             for (int j = 0; j < CHUNK_VECTORS; j++)
-                *(vec *)(out + (long)r * width + j * LANES) = positive(sum[j]);
+                *(vec *)(out + (int64_t)r * width + j * LANES) = positive(sum[j]);
         }
     }
 }
@@ -234,8 +294,8 @@ static void first_layer(Net *net, Epoch *epoch, const int64_t *order, int count,
 static void cross_entropy(Net *net, int r, int64_t label, float factor)
 {
     const int last = net->layers, classes = net->width[last], width = net->padded[last];
-    const float *logits = net->out[last] + (long)r * width;
-    float *grad = net->grad[last] + (long)r * width;
+    const float *logits = net->out[last] + (int64_t)r * width;
+    float *grad = net->grad[last] + (int64_t)r * width;
     int best = 0;
     for (int k = 1; k < classes; k++)
         if (logits[k] > logits[best])
@@ -262,25 +322,25 @@ static void forward_and_backward(Net *net, const int64_t *labels, const int64_t 
     const int rows = to - from, last = net->layers;
     for (int l = 2; l <= last; l++) {
         const int width = net->padded[l], before = net->padded[l - 1];
-        float *out = net->out[l] + (long)from * width;
+        float *out = net->out[l] + (int64_t)from * width;
         for (int r = 0; r < rows; r++)
-            memcpy(out + (long)r * width, net->bias[l], sizeof(float) * width);
-        add_product(rows, width, net->width[l - 1], net->out[l - 1] + (long)from * before, before, 1, net->weight[l],
+            memcpy(out + (int64_t)r * width, net->bias[l], sizeof(float) * (size_t)width);
+        add_product(rows, width, net->width[l - 1], net->out[l - 1] + (int64_t)from * before, before, 1, net->weight[l],
                     width, out, width);
         if (l < last)
-            for (long j = 0; j < (long)rows * width; j += LANES)
+            for (int64_t j = 0; j < (int64_t)rows * width; j += LANES)
                 *(vec *)(out + j) = positive(*(vec *)(out + j));
     }
     for (int r = from; r < to; r++)
         cross_entropy(net, r, labels[order[r]], factor);
     for (int l = last; l >= 2; l--) {
         const int width = net->padded[l], before = net->padded[l - 1];
-        float *grad = net->grad[l - 1] + (long)from * before;
-        const float *out = net->out[l - 1] + (long)from * before;
-        memset(grad, 0, sizeof(float) * rows * before);
-        add_product(rows, before, net->width[l], net->grad[l] + (long)from * width, width, 1, net->transposed[l], before,
+        float *grad = net->grad[l - 1] + (int64_t)from * before;
+        const float *out = net->out[l - 1] + (int64_t)from * before;
+        memset(grad, 0, sizeof(float) * (size_t)rows * (size_t)before);
+        add_product(rows, before, net->width[l], net->grad[l] + (int64_t)from * width, width, 1, net->transposed[l], before,
                     grad, before);
-        for (long j = 0; j < (long)rows * before; j += LANES)
+        for (int64_t j = 0; j < (int64_t)rows * before; j += LANES)
             *(vec *)(grad + j) = (vec)(*(ivec *)(grad + j) & (*(const vec *)(out + j) > 0));
     }
 }
@@ -290,7 +350,7 @@ static void transpose_masks(Net *net, Epoch *epoch, const int64_t *order, int co
 {
     for (int g = 0; g * GROUP < count; g++)
         for (int w = thread; w < net->words; w += net->threads) {
-            uint64_t *lit = net->lit + ((long)g * net->words + w) * 64;
+            uint64_t *lit = net->lit + ((int64_t)g * net->words + w) * 64;
             for (int r = 0; r < GROUP; r++)
                 lit[r] = g * GROUP + r < count ? epoch->masks[order[g * GROUP + r] * net->words + w] : 0;
             transpose_bits(lit);
@@ -302,34 +362,34 @@ static void update_first_layer(Net *net, Epoch *epoch, const int64_t *order, int
 {
     const int inputs = net->width[0], width = net->padded[1], groups = (count + GROUP - 1) / GROUP;
     for (int chunk = thread; chunk < net->chunks; chunk += net->threads) {
-        float *v = net->v + (long)chunk * inputs * CHUNK;
+        float *v = net->v + (int64_t)chunk * inputs * CHUNK;
         const float *grad = net->grad[1] + chunk * CHUNK;
         for (int i = 0; i < inputs; i++)
             for (int g = 0; g < groups; g++) {
-                uint64_t bits = net->lit[(long)g * net->words * 64 + i];
+                uint64_t bits = net->lit[(int64_t)g * net->words * 64 + i];
                 if (!bits)
                     continue;
                 vec sum[CHUNK_VECTORS];
                 for (int j = 0; j < CHUNK_VECTORS; j++)
-                    sum[j] = *(vec *)(v + (long)i * CHUNK + j * LANES);
+                    sum[j] = *(vec *)(v + (int64_t)i * CHUNK + j * LANES);
                 do {
                     int r = g * GROUP + __builtin_ctzll(bits);
                     bits &= bits - 1;
                     vec pixel = broadcast(net->table[epoch->pixels[order[r] * inputs + i]]);
                     for (int j = 0; j < CHUNK_VECTORS; j++)
-                        sum[j] += pixel * *(const vec *)(grad + (long)r * width + j * LANES);
+                        sum[j] += pixel * *(const vec *)(grad + (int64_t)r * width + j * LANES);
                 } while (bits);
                 for (int j = 0; j < CHUNK_VECTORS; j++)
-                    *(vec *)(v + (long)i * CHUNK + j * LANES) = sum[j];
+                    *(vec *)(v + (int64_t)i * CHUNK + j * LANES) = sum[j];
             }
         for (int j = 0; j < CHUNK_VECTORS; j++) {
             vec sum = {0}, weighted = {0};
             for (int r = 0; r < count; r++) {
-                vec one = *(const vec *)(grad + (long)r * width + j * LANES);
+                vec one = *(const vec *)(grad + (int64_t)r * width + j * LANES);
                 sum += one;
-                weighted += (epoch->brightness[order[r]] - net->offset * inputs) * one;
+                weighted += (epoch->brightness[order[r]] - net->offset * (float)inputs) * one;
             }
-            long at = chunk * CHUNK + j * LANES;
+            int64_t at = chunk * CHUNK + j * LANES;
             *(vec *)(net->bias[1] + at) += sum;
             *(vec *)(net->shift + at) -= net->offset * sum;
             for (int k = 0; k < LANES; k++)
@@ -342,12 +402,12 @@ static void update_first_layer(Net *net, Epoch *epoch, const int64_t *order, int
 static void update_rows(Net *net, int l, int count, int from, int to)
 {
     const int width = net->padded[l], before = net->padded[l - 1];
-    float *weight = net->weight[l] + (long)from * width;
+    float *weight = net->weight[l] + (int64_t)from * width;
     add_product(to - from, width, count, net->out[l - 1] + from, 1, before, net->grad[l], width, weight, width);
     for (int block = 0; block < net->width[l]; block += ALIGN)
         for (int i = from; i < to; i++)
             for (int j = block; j < block + ALIGN; j++)
-                net->transposed[l][(long)j * before + i] = net->weight[l][(long)i * width + j];
+                net->transposed[l][(int64_t)j * before + i] = net->weight[l][(int64_t)i * width + j];
 }
 
 static void update_bias(Net *net, int l, int count)
@@ -355,7 +415,7 @@ static void update_bias(Net *net, int l, int count)
     const int width = net->padded[l];
     for (int r = 0; r < count; r++)
         for (int j = 0; j < width; j += LANES)
-            *(vec *)(net->bias[l] + j) += *(const vec *)(net->grad[l] + (long)r * width + j);
+            *(vec *)(net->bias[l] + j) += *(const vec *)(net->grad[l] + (int64_t)r * width + j);
 }
 
 static void update(Net *net, Epoch *epoch, const int64_t *order, int count, int thread)
@@ -388,7 +448,7 @@ static void train(Epoch *epoch, int thread)
         first_layer(net, epoch, order, count, thread);
         wait_for_all(epoch, net->threads);
         forward_and_backward(net, epoch->labels, order, count * thread / net->threads,
-                             count * (thread + 1) / net->threads, -epoch->lr / count);
+                             count * (thread + 1) / net->threads, -epoch->lr / (float)count);
         transpose_masks(net, epoch, order, count, thread);
         wait_for_all(epoch, net->threads);
         /* Each thread adds up the same numbers and comes to the same conclusion. */
@@ -397,7 +457,7 @@ static void train(Epoch *epoch, int thread)
             step_sum += net->loss[r];
             right += net->right[r];
         }
-        if (!isfinite(step_sum)) {
+        if (!(fabs(step_sum) <= DBL_MAX)) {
             finite = 0;
             break;
         }
@@ -418,48 +478,55 @@ typedef struct {
     int thread;
 } Worker;
 
-static void *work(void *argument)
+WORK(work)
 {
     Worker *worker = argument;
     while (!atomic_load_explicit(&worker->epoch->threads, memory_order_acquire))
-        sched_yield();
+        give_way();
     train(worker->epoch, worker->thread);
-    return NULL;
+    return 0;
 }
 
 /* ---- what Python calls ---------------------------------------------------------------------------------- */
 
-static void *zeros(size_t count, size_t size)
+/* count x each numbers of size bytes, on a cache line of their own; both are at most 2 LARGEST. */
+static void *zeros(int64_t count, int64_t each, size_t size)
 {
-    if (count > (SIZE_MAX - 128) / size)
+    size_t numbers = (size_t)count * (size_t)each;
+    if (numbers > (SIZE_MAX - 128) / size)
         return NULL;
-    size_t bytes = (count * size + 63) / 64 * 64 + 64;
-    void *memory = aligned_alloc(64, bytes);
+    size_t bytes = (numbers * size + 63) / 64 * 64 + 64;
+    void *memory = memory_of(bytes);
     if (memory)
         memset(memory, 0, bytes);
     return memory;
 }
 
-void mlp_free(Net *net)
+EXPORT void mlp_free(Net *net)
 {
     if (!net)
         return;
-    free(net->v), free(net->shift), free(net->row_sum), free(net->lit), free(net->loss), free(net->right);
-    for (int l = 1; l <= net->layers; l++)
-        free(net->bias[l]), free(net->weight[l]), free(net->transposed[l]), free(net->out[l]), free(net->grad[l]);
-    free(net);
+    void *all[] = {net->v, net->shift, net->row_sum, net->lit, net->loss, net->right};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        give_back(all[i]);
+    for (int l = 1; l <= net->layers; l++) {
+        void *layer[] = {net->bias[l], net->weight[l], net->transposed[l], net->out[l], net->grad[l]};
+        for (size_t i = 0; i < sizeof layer / sizeof *layer; i++)
+            give_back(layer[i]);
+    }
+    give_back(net);
 }
 
 /* A network without weights; NULL where memory is short, or there is no such network. width: (layers + 1,), of the
    inputs and each layer. */
-Net *mlp_new(int layers, const int *width, int batch, float scale, float offset)
+EXPORT Net *mlp_new(int layers, const int *width, int batch, float scale, float offset)
 {
     if (layers < 2 || layers > MAX_LAYERS || batch < 1 || batch > LARGEST)
         return NULL;
     for (int l = 0; l <= layers; l++)
         if (width[l] < 1 || width[l] > LARGEST)
             return NULL;
-    Net *net = zeros(1, sizeof(Net));
+    Net *net = zeros(1, 1, sizeof(Net));
     if (!net)
         return NULL;
     net->layers = layers, net->batch = batch, net->scale = scale, net->offset = offset;
@@ -474,22 +541,20 @@ Net *mlp_new(int layers, const int *width, int batch, float scale, float offset)
     for (int p = 0; p < 256; p++)
         net->table[p] = scale * (float)p;
     int whole = 1;
-    whole &= (net->v = zeros((size_t)net->chunks * width[0] * CHUNK, sizeof(float))) != NULL;
-    whole &= (net->shift = zeros(net->padded[1], sizeof(float))) != NULL;
-    whole &= (net->row_sum = zeros(net->padded[1], sizeof(double))) != NULL;
-    whole &= (net->lit = zeros((size_t)net->groups * net->words * 64, sizeof(uint64_t))) != NULL;
-    whole &= (net->loss = zeros(batch, sizeof(double))) != NULL;
-    whole &= (net->right = zeros(batch, 1)) != NULL;
+    whole &= (net->v = zeros((int64_t)net->chunks * CHUNK, width[0], sizeof(float))) != NULL;
+    whole &= (net->shift = zeros(net->padded[1], 1, sizeof(float))) != NULL;
+    whole &= (net->row_sum = zeros(net->padded[1], 1, sizeof(double))) != NULL;
+    whole &= (net->lit = zeros((int64_t)net->groups * GROUP, net->words, sizeof(uint64_t))) != NULL;
+    whole &= (net->loss = zeros(batch, 1, sizeof(double))) != NULL;
+    whole &= (net->right = zeros(batch, 1, 1)) != NULL;
     for (int l = 1; l <= layers; l++) {
-        size_t outputs = (size_t)batch * net->padded[l];
-        whole &= (net->bias[l] = zeros(net->padded[l], sizeof(float))) != NULL;
-        whole &= (net->out[l] = zeros(outputs, sizeof(float))) != NULL;
-        whole &= (net->grad[l] = zeros(outputs, sizeof(float))) != NULL;
+        whole &= (net->bias[l] = zeros(net->padded[l], 1, sizeof(float))) != NULL;
+        whole &= (net->out[l] = zeros(batch, net->padded[l], sizeof(float))) != NULL;
+        whole &= (net->grad[l] = zeros(batch, net->padded[l], sizeof(float))) != NULL;
         if (l == 1)
             continue;
-        size_t weights = (size_t)net->padded[l - 1] * net->padded[l];
-        whole &= (net->weight[l] = zeros(weights, sizeof(float))) != NULL;
-        whole &= (net->transposed[l] = zeros(weights, sizeof(float))) != NULL;
+        whole &= (net->weight[l] = zeros(net->padded[l - 1], net->padded[l], sizeof(float))) != NULL;
+        whole &= (net->transposed[l] = zeros(net->padded[l - 1], net->padded[l], sizeof(float))) != NULL;
     }
     if (!whole) {
         mlp_free(net);
@@ -499,20 +564,20 @@ Net *mlp_new(int layers, const int *width, int batch, float scale, float offset)
 }
 
 /* Take over the weights and biases of layer l, as torch holds them: (outputs, inputs) and (outputs,). */
-void mlp_load(Net *net, int l, const float *weight, const float *bias)
+EXPORT void mlp_load(Net *net, int l, const float *weight, const float *bias)
 {
     const int inputs = net->width[l - 1], outputs = net->width[l];
-    memcpy(net->bias[l], bias, sizeof(float) * outputs);
+    memcpy(net->bias[l], bias, sizeof(float) * (size_t)outputs);
     for (int o = 0; o < outputs; o++) {
-        const float *row = weight + (long)o * inputs;
+        const float *row = weight + (int64_t)o * inputs;
         double sum = 0;
         for (int i = 0; i < inputs; i++) {
             if (l == 1) {
-                net->v[((long)(o / CHUNK) * inputs + i) * CHUNK + o % CHUNK] = row[i];
+                net->v[((int64_t)(o / CHUNK) * inputs + i) * CHUNK + o % CHUNK] = row[i];
                 sum += row[i];
             } else {
-                net->weight[l][(long)i * net->padded[l] + o] = row[i];
-                net->transposed[l][(long)o * net->padded[l - 1] + i] = row[i];
+                net->weight[l][(int64_t)i * net->padded[l] + o] = row[i];
+                net->transposed[l][(int64_t)o * net->padded[l - 1] + i] = row[i];
             }
         }
         if (l == 1) {
@@ -523,19 +588,19 @@ void mlp_load(Net *net, int l, const float *weight, const float *bias)
 }
 
 /* Give the weights and biases of layer l back. */
-void mlp_store(const Net *net, int l, float *weight, float *bias)
+EXPORT void mlp_store(const Net *net, int l, float *weight, float *bias)
 {
     const int inputs = net->width[l - 1], outputs = net->width[l];
-    memcpy(bias, net->bias[l], sizeof(float) * outputs);
+    memcpy(bias, net->bias[l], sizeof(float) * (size_t)outputs);
     for (int o = 0; o < outputs; o++)
         for (int i = 0; i < inputs; i++)
-            weight[(long)o * inputs + i] =
-                l == 1 ? net->v[((long)(o / CHUNK) * inputs + i) * CHUNK + o % CHUNK] + net->shift[o]
-                       : net->weight[l][(long)i * net->padded[l] + o];
+            weight[(int64_t)o * inputs + i] =
+                l == 1 ? net->v[((int64_t)(o / CHUNK) * inputs + i) * CHUNK + o % CHUNK] + net->shift[o]
+                       : net->weight[l][(int64_t)i * net->padded[l] + o];
 }
 
 /* Which pixels of n images (n, inputs) are above 0, and s times their sum. masks: (n, words). */
-void mlp_index(const uint8_t *pixels, int64_t n, int inputs, float scale, uint64_t *masks, float *brightness)
+EXPORT void mlp_index(const uint8_t *pixels, int64_t n, int inputs, float scale, uint64_t *masks, float *brightness)
 {
     const int words = (inputs + 63) / 64;
     for (int64_t r = 0; r < n; r++) {
@@ -547,7 +612,7 @@ void mlp_index(const uint8_t *pixels, int64_t n, int inputs, float scale, uint64
         for (int w = 0; w < words; w++) {
             const int count = inputs - w * 64 < 64 ? inputs - w * 64 : 64;
             uint64_t eight[8] = {0}, mask = 0;
-            memcpy(eight, image + w * 64, count);
+            memcpy(eight, image + w * 64, (size_t)count);
             for (int i = 0; i < 8; i++) {
                 /* The highest bit of each byte that is not 0; then the eight of them side by side. */
                 uint64_t low = 0x7F7F7F7F7F7F7F7Full;
@@ -576,27 +641,27 @@ static int fits(const Net *net, const int64_t *labels, int64_t images, const int
 
 /* Take a step for each batch of images order[0..count), of n; the steps taken, or -1 less them if a loss was not
    finite. OUTSIDE, and nothing is done, where `fits` says no. */
-int64_t mlp_train(Net *net, const uint8_t *pixels, const uint64_t *masks, const float *brightness,
-                  const int64_t *labels, int64_t images, const int64_t *order, int64_t count, int batch, float lr,
-                  int wanted, double *loss_sum, int64_t *right)
+EXPORT int64_t mlp_train(Net *net, const uint8_t *pixels, const uint64_t *masks, const float *brightness,
+                         const int64_t *labels, int64_t images, const int64_t *order, int64_t count, int batch,
+                         float lr, int wanted, double *loss_sum, int64_t *right)
 {
     if (!fits(net, labels, images, order, count, batch))
         return OUTSIDE;
     Epoch epoch = {.net = net, .pixels = pixels, .masks = masks, .brightness = brightness, .labels = labels,
                    .order = order, .count = count, .batch = batch, .lr = lr};
-    pthread_t started[MAX_THREADS];
+    Thread started[MAX_THREADS];
     Worker workers[MAX_THREADS];
     int threads = 1;
     for (; threads < wanted && threads < MAX_THREADS; threads++) {
         workers[threads] = (Worker){&epoch, threads};
-        if (pthread_create(&started[threads], NULL, work, &workers[threads]))
+        if (!start_thread(&started[threads], work, &workers[threads]))
             break; /* the others do its share */
     }
     net->threads = threads;
     atomic_store_explicit(&epoch.threads, threads, memory_order_release);
     train(&epoch, 0);
     for (int i = 1; i < threads; i++)
-        pthread_join(started[i], NULL);
+        end_of(started[i]);
     *loss_sum = epoch.loss_sum;
     *right = epoch.right;
     return epoch.finite ? epoch.done : -1 - epoch.done;

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from honshi.messages import Message
-from honshi.native import kernels, mlp_sgd, muon
+from honshi.native import kernels, mlp_sgd
 from honshi.native.library import Library, parallel
 
 
@@ -20,12 +20,16 @@ class Part:
     Attributes:
         name: what it computes.
         used: whether it does so here, on the CPU, for what it knows.
-        why: in a sentence.
+        why: in a sentence; where it is used, where it comes from.
+        level: as of its `Library`.
+        shipped: whether it came with the package.
     """
 
     name: str
     used: bool
     why: Message
+    level: str | None = None
+    shipped: bool = False
 
 
 def parts() -> list[Part]:
@@ -33,13 +37,12 @@ def parts() -> list[Part]:
     return [
         _part("epochs of the lecture's network", mlp_sgd.library()),
         _layers(),
-        _part("steps of Muon", muon.library()),
         _sums(),
     ]
 
 
 def _part(name: str, library: Library) -> Part:
-    return Part(name, library.code is not None, library.why)
+    return Part(name, library.code is not None, library.why, library.level, library.shipped)
 
 
 def _layers() -> Part:
@@ -48,11 +51,11 @@ def _layers() -> Part:
     if not part.used or parallel() is not None or threads == 1:
         return part
     why = Message(
-        "Compiled, but torch computes with {threads} threads here and has none to lend (GOMP_parallel): used with "
-        "OMP_NUM_THREADS=1.",
+        "It is compiled, but torch computes with {threads} threads here and has none to lend (GOMP_parallel): used "
+        "with OMP_NUM_THREADS=1.",
         threads=threads,
     )
-    return Part(part.name, False, why)
+    return replace(part, used=False, why=why)
 
 
 def _sums() -> Part:

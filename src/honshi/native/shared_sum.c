@@ -12,6 +12,11 @@
 #include <string.h>
 
 enum { CACHE_LINE = 64 };
+#if defined(_WIN32)
+#define EXPORT __declspec(dllexport)
+#else
+#define EXPORT
+#endif
 
 /* The last round that a process has entered, and how much it gave in this and in the one before; on a cache line of
  * its own. */
@@ -20,20 +25,20 @@ typedef struct {
     int64_t bytes[2];
 } Entered;
 
-int64_t shared_sum_size(int processes, int64_t place_size) {
+EXPORT int64_t shared_sum_size(int processes, int64_t place_size) {
     return processes * ((int64_t)sizeof(Entered) + 2 * place_size);
 }
 
 static void *place(void *memory, int processes, int process, uint64_t round, int64_t place_size) {
-    char *places = (char *)memory + processes * sizeof(Entered);
-    return places + (2 * process + (round & 1)) * place_size;
+    char *places = (char *)memory + processes * (int64_t)sizeof(Entered);
+    return places + (2 * process + (int)(round & 1)) * place_size;
 }
 
 /* Enter a round with numbers of so many bytes, place_size at most. The first round is 1. */
-void shared_sum_publish(void *memory, int processes, int process, uint64_t round, int64_t place_size,
+EXPORT void shared_sum_publish(void *memory, int processes, int process, uint64_t round, int64_t place_size,
                      const void *numbers, int64_t bytes) {
     Entered *entered = (Entered *)memory + process;
-    memcpy(place(memory, processes, process, round, place_size), numbers, bytes);
+    memcpy(place(memory, processes, process, round, place_size), numbers, (size_t)bytes);
     entered->bytes[round & 1] = bytes;
     atomic_store_explicit(&entered->round, round, memory_order_release);
 }
@@ -65,13 +70,13 @@ static int all_entered(Entered *entered, int processes, uint64_t round, int64_t 
 /* The sum of what all gave in a round, count numbers of a type. NOT_YET where some have still to give theirs, UNLIKE
  * where one gave more or less than this process. */
 #define SHARED_SUM_COLLECT(name, type)                                                                                \
-    int name(void *memory, int processes, uint64_t round, int64_t place_size, int64_t looks, type *restrict sums,     \
-             int64_t count) {                                                                                         \
+    EXPORT int name(void *memory, int processes, uint64_t round, int64_t place_size, int64_t looks,                   \
+                    type *restrict sums, int64_t count) {                                                             \
         int64_t bytes = count * (int64_t)sizeof(type);                                                                \
         int state = all_entered(memory, processes, round, looks, bytes);                                              \
         if (state != DONE)                                                                                            \
             return state;                                                                                             \
-        memcpy(sums, place(memory, processes, 0, round, place_size), bytes);                                          \
+        memcpy(sums, place(memory, processes, 0, round, place_size), (size_t)bytes);                                  \
         for (int process = 1; process < processes; process++) {                                                       \
             const type *restrict numbers = place(memory, processes, process, round, place_size);                      \
             for (int64_t i = 0; i < count; i++)                                                                       \

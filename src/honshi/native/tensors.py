@@ -22,6 +22,8 @@ def is_plain(tensor: object) -> bool:
         and tensor.is_cpu
         and tensor.layout == torch.strided
         and not tensor.is_neg()
+        # Zeros that autograd made up have no memory at all, nor has a tensor whose storage was emptied.
+        and (tensor.data_ptr() != 0 or not tensor.numel())
     )
 
 

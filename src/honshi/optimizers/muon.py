@@ -19,8 +19,6 @@ from torch.optim.adam import adam
 
 from honshi.arguments import check_range
 from honshi.errors import ArgumentError
-from honshi.native.muon import compiled_steps
-from honshi.native.tensors import disjoint, is_watched
 
 # The quintic whose iteration takes every singular value within (0, 1] close to 1, in five steps to between
 # 0.7 and 1.2: fast matters here, not exact (Jordan et al.).
@@ -67,8 +65,6 @@ class Muon(Optimizer):
             raise ArgumentError("Muon is for parameters of two dimensions and more: give vectors as others.")
         defaults = {"momentum": momentum, "betas": betas, "weight_decay": weight_decay}
         super().__init__([{**first, "muon": True}, {**second, "muon": False}], defaults)
-        if any(matrix.device.type == "cpu" for matrix in first["params"]):
-            compiled_steps(COEFFICIENTS)  # so that no step has to wait until it is compiled
 
     @overload
     def step(self, closure: None = None) -> None: ...
@@ -95,17 +91,7 @@ class Muon(Optimizer):
         for parameter in parameters:
             if not self.state[parameter]:
                 self.state[parameter]["momentum"] = torch.zeros_like(parameter)
-        matrices = [(parameter, self.state[parameter]["momentum"]) for parameter in parameters]
-        apart = disjoint([tensor for pair in matrices for tensor in pair])
-        found = compiled_steps(COEFFICIENTS) if apart and not is_watched() else None
-        small: list[tuple[Tensor, Tensor]] = []
-        for parameter, momentum in matrices:
-            if found is not None and found.supports(parameter, momentum):
-                small.append((parameter, momentum))
-            else:
-                _step(parameter, momentum, group)
-        if found is not None and small:
-            found.step(small, group)
+            _step(parameter, self.state[parameter]["momentum"], group)
 
     def _adam(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
         for parameter in parameters:
@@ -136,7 +122,7 @@ class Muon(Optimizer):
 
 
 def _step(parameter: Tensor, momentum: Tensor, group: dict[str, Any]) -> None:
-    """What `CompiledSteps` does, by operations of torch: for matrices that it does not support."""
+    """One step of a matrix."""
     gradient = parameter.grad
     assert gradient is not None
     momentum.lerp_(gradient, 1 - group["momentum"])

@@ -6,19 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from honshi.native.kernels import GRAIN
 from honshi.training.distributed import ALONE
 from honshi.training.distributed.batch_norm import normalised
 
 Norm = nn.BatchNorm1d | nn.BatchNorm2d
-
-
-@pytest.fixture(params=["in C", "in torch"])
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """How it is computed; in torch, where nothing can be compiled."""
-    if request.param == "in torch":
-        monkeypatch.setattr("honshi.training.distributed.batch_norm.kernels", lambda: None)
-    return str(request.param)
 
 
 def images(*shape: int, mean: float = 5.0) -> Tensor:
@@ -54,7 +45,6 @@ def compare(norm: Norm, inputs: Tensor, tolerance: float = 1e-5) -> None:
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize(
     ("norm", "inputs"),
     [
@@ -88,7 +78,6 @@ def test_it_is_the_batch_norm_of_torch(norm: Norm, inputs: Tensor) -> None:
     compare(norm, inputs)
 
 
-@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("channels", [16, 8])
 def test_another_number_of_channels_is_refused_as_by_torch(channels: int) -> None:
     norm = nn.BatchNorm2d(24)
@@ -97,12 +86,10 @@ def test_another_number_of_channels_is_refused_as_by_torch(channels: int) -> Non
         normalised(ALONE, norm, images(9, channels, 5, 4))
 
 
-@pytest.mark.usefixtures("way")
 def test_features_of_16_bits_stay_so() -> None:
     compare(nn.BatchNorm2d(16), images(9, 16, 5, 4).bfloat16(), tolerance=0.02)
 
 
-@pytest.mark.usefixtures("way")
 def test_a_large_mean_costs_no_digits() -> None:
     norm = nn.BatchNorm2d(8)
     inputs = images(9, 8, 5, 4, mean=1000)
@@ -116,24 +103,6 @@ def test_a_large_mean_costs_no_digits() -> None:
     )
 
 
-def test_the_number_of_threads_changes_nothing() -> None:
-    inputs = images(40, 16, 14, 14).requires_grad_()
-    assert inputs.numel() > GRAIN
-    found = []
-    before = torch.get_num_threads()
-    try:
-        for threads in (1, 2):
-            torch.set_num_threads(threads)
-            outputs = normalised(ALONE, nn.BatchNorm2d(16), inputs)
-            found.append((outputs, torch.autograd.grad(outputs.square().sum(), inputs)[0]))
-    finally:
-        torch.set_num_threads(before)
-
-    for one, other in zip(*found, strict=True):
-        assert torch.equal(one, other)
-
-
-@pytest.mark.usefixtures("way")
 def test_without_any_image_nothing_moves() -> None:
     norm = nn.BatchNorm2d(8)
 

@@ -10,8 +10,6 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from honshi.models import Ensemble
-from honshi.native.kernels import kernels
-from honshi.runtime import device_of
 from honshi.training.distributed.batch_norm import normalised
 from honshi.training.distributed.world import World
 
@@ -24,8 +22,6 @@ def shared_layers(model: nn.Module, world: World) -> Iterator[None]:
     norms: dict[nn.Module, Callable[[Tensor], Tensor]] = {
         module: partial(normalised, world, module) for module in modules if isinstance(module, _BatchNorm)
     }
-    if norms and device_of(model).type == "cpu":
-        kernels()  # so that no step has to wait until they are compiled
     ensembles = [module for module in modules if isinstance(module, Ensemble)]
     with _exchanged_forwards(norms):
         for ensemble in ensembles:
