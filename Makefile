@@ -25,11 +25,12 @@ $(BIN)/python:
 
 # One stamp for each set of packages: a second call installs nothing.
 $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
-	$(PIP) install --quiet --constraint constraints.txt --editable .
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[lab]'
+	$(BIN)/python -m scripts.charts
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev,lab]'
 	@touch $@
 
 $(VENV)/.installed-peers: $(VENV)/.installed

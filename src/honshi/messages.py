@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from honshi.language import translated
+
 
 class Message:
     """A sentence with named places and their values; ``str`` fills them in.
@@ -26,7 +28,8 @@ class Message:
         self.parameters = parameters
 
     def __str__(self) -> str:
-        return self.sentence.format(**self.parameters) if self.parameters else self.sentence
+        sentence = translated(self.sentence)
+        return sentence.format(**self.parameters) if self.parameters else sentence
 
     def __format__(self, spec: str) -> str:
         return format(str(self), spec)

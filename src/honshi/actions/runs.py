@@ -44,12 +44,14 @@ class ListedRun:
         status: whether it is trained right now, or how that ended.
         epochs: that are finished.
         score: None before the first epoch is over.
+        last: the epoch that was finished last.
     """
 
     run: Run
     status: Status
     epochs: int
     score: Score | None
+    last: Row | None = None
 
     @property
     def sentences(self) -> list[Message]:
@@ -158,15 +160,16 @@ class Runs:
 
 def list_runs(folder: Path = RUNS) -> Runs:
     """All runs in a folder."""
-    return Runs(folder, [_listed(run) for run in all_runs(folder)])
+    return Runs(folder, [listed(run) for run in all_runs(folder)])
 
 
-def _listed(run: Run) -> ListedRun | DamagedRun:
+def listed(run: Run) -> ListedRun | DamagedRun:
+    """What there is to say of one run."""
     try:
         run.check()
         rows, score = run.history, None
         if rows:
             score = Score(run.kept, run.manifest.val_size, looks.count(run.manifest.val_sha256))
-        return ListedRun(run, run.status, len(rows), score)
+        return ListedRun(run, run.status, len(rows), score, rows[-1] if rows else None)
     except HonshiError as error:
         return DamagedRun(run, error.message)

@@ -19,6 +19,7 @@ from honshi.cli.diagnose import diagnose
 from honshi.cli.doctor import doctor
 from honshi.cli.export import export
 from honshi.cli.improve import improve
+from honshi.cli.lab import lab
 from honshi.cli.ledger import ledger
 from honshi.cli.predict import predict
 from honshi.cli.runs import runs
@@ -52,7 +53,22 @@ def honshi() -> None:
     """
 
 
-for command in (check, train, tune, runs, diagnose, improve, validate, compare, predict, export, test, ledger, doctor):
+for command in (
+    check,
+    train,
+    tune,
+    runs,
+    diagnose,
+    improve,
+    validate,
+    compare,
+    predict,
+    export,
+    test,
+    ledger,
+    lab,
+    doctor,
+):
     honshi.add_command(command)
 
 

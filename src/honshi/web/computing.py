@@ -1,0 +1,37 @@
+"""What the child process can be asked: from plain values to plain values, by the actions of the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from honshi.language import speaking
+
+
+def diagnose(run: str, language: str) -> dict[str, Any]:
+    """What a run's curves say; see `honshi.actions.diagnose`."""
+    from honshi.actions.diagnose import diagnose as action
+
+    with speaking(language):
+        found = action(run)
+        evidence = found.diagnosis.evidence
+        return {**found.to_dict(), "evidence": [str(one) for one in evidence.sentences] if evidence is not None else []}
+
+
+def compare(first: str, second: str, language: str) -> dict[str, Any]:
+    """Whether one run is better than the other; see `honshi.actions.compare`."""
+    from honshi.actions.compare import compare as action
+
+    with speaking(language):
+        found = action(first, second)
+        return {**found.to_dict(), "sentences": [str(sentence) for sentence in found.sentences]}
+
+
+def ready() -> bool:
+    """That torch is loaded."""
+    import torch  # noqa: F401
+
+    return True
+
+
+ASKED: dict[str, Callable[..., Any]] = {"compare": compare, "diagnose": diagnose, "ready": ready}

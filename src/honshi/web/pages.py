@@ -1,0 +1,25 @@
+"""The pages that there are, in the order in which one comes to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from honshi.messages import Message
+
+
+@dataclass(frozen=True)
+class Page:
+    """One of them; its template, script and icon have its name.
+
+    Attributes:
+        name: of its files.
+        path: where it is.
+        title: as the navigation has it.
+    """
+
+    name: str
+    path: str
+    title: Message
+
+
+PAGES = (Page("runs", "/", Message("Runs")),)

@@ -1,0 +1,114 @@
+// What every page of the lab shares: words, asking the server, the stream of news, and the tools at the top.
+
+const WORDS = JSON.parse(document.getElementById("words").textContent);
+export const LANGUAGE = document.documentElement.lang;
+
+// A sentence in the language of the page, its {places} filled in.
+export function _(sentence, values = {}) {
+  const known = WORDS[sentence] ?? sentence;
+  return known.replace(/\{(\w+)\}/g, (place, name) => String(values[name] ?? place));
+}
+
+export const whole = new Intl.NumberFormat(LANGUAGE);
+export const percent = (value, digits = 2) => `${(100 * value).toFixed(digits)} %`;
+
+export class AnswerError extends Error {}
+
+// Plain values from the server; what is wrong is thrown in its words.
+export async function ask(path, body) {
+  const options = body === undefined ? {} : {
+    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+  };
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch {
+    throw new AnswerError(_("The lab does not answer. Trainings go on; this page comes back by itself."));
+  }
+  const text = await response.text();
+  if (response.status === 204) return null;
+  let value = null;
+  try { value = JSON.parse(text); } catch { /* a refusal is plain text */ }
+  if (!response.ok) throw new AnswerError(value?.error ?? text.trim());
+  return value;
+}
+
+export function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
+    else if (value === true) made.setAttribute(key, "");
+    else if (value !== false && value !== null && value !== undefined) made.setAttribute(key, value);
+  }
+  made.append(...children);
+  return made;
+}
+
+// Every tab has one connection in common, for a browser opens only six to a server.
+export function listen(heard) {
+  const said = (news) => {
+    document.getElementById("lost").hidden = news.event !== "lost";
+    heard(news);
+  };
+  if (typeof SharedWorker === "function") {
+    const worker = new SharedWorker("/static/stream.js", { name: "honshi" });
+    worker.port.onmessage = ({ data }) => said(data);
+    worker.port.start();
+    addEventListener("pagehide", () => worker.port.postMessage("leave"));
+    addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
+    return;
+  }
+  const stream = new EventSource("/events");
+  stream.onmessage = ({ data }) => said(JSON.parse(data));
+  stream.onerror = () => said({ event: "lost" });
+}
+
+// What a scene is, in the address, so that it can be shown again.
+export function scene() {
+  return new URLSearchParams(location.hash.slice(1));
+}
+
+export function keepScene(values) {
+  const found = scene();
+  for (const [key, value] of Object.entries(values)) {
+    if (value === null || value === "" || value === undefined) found.delete(key);
+    else found.set(key, value);
+  }
+  history.replaceState(null, "", `#${found}`);
+}
+
+const projector = document.getElementById("projector");
+
+function project(on) {
+  document.documentElement.classList.toggle("projector", on);
+  projector.setAttribute("aria-pressed", String(on));
+  keepScene({ projector: on ? "1" : null });
+  dispatchEvent(new Event("resize"));
+}
+
+projector.addEventListener("click", () => project(projector.getAttribute("aria-pressed") !== "true"));
+addEventListener("keydown", (event) => {
+  const typing = event.target.closest?.("input, textarea, select");
+  if (event.key.toLowerCase() === "p" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) projector.click();
+});
+if (scene().get("projector")) project(true);
+
+// What was typed survives the change of the language.
+const KEPT = `honshi-kept:${location.pathname}`;
+document.getElementById("language").addEventListener("click", async ({ currentTarget }) => {
+  const typed = [...document.querySelectorAll("input[id], textarea[id], select[id]")]
+    .map((field) => [field.id, field.type === "checkbox" || field.type === "radio" ? field.checked : field.value]);
+  sessionStorage.setItem(KEPT, JSON.stringify(typed));
+  await fetch(`/language/${currentTarget.value}`, { method: "POST" });
+  location.reload();
+});
+const kept = sessionStorage.getItem(KEPT);
+if (kept !== null) {
+  sessionStorage.removeItem(KEPT);
+  for (const [id, value] of JSON.parse(kept)) {
+    const field = document.getElementById(id);
+    if (field === null || field.type === "file") continue;
+    if (typeof value === "boolean") field.checked = value;
+    else field.value = value;
+  }
+}
