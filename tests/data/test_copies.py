@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 import honshi
-from honshi.data import fashion_mnist
+from honshi.data import Images, copies, fashion_mnist
 from honshi.data.copies import Leak, find_leaks
 from honshi.data.sources import open_published
 from honshi.errors import DataError, DownloadError
@@ -241,3 +241,29 @@ class TestWhatIsReported:
 
         with pytest.raises(DataError, match=r"\(1, 28, 28\) cannot be compared with images of shape \(1, 28, 27\)"):
             find_leaks(left, cropped)
+
+
+def test_of_very_many_images_some_are_looked_for_as_near_copies_and_all_as_exact_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    random = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (40, 1, 12, 12), generator=random, dtype=torch.uint8)
+    labels = torch.arange(40) % 2
+    left = Images(pixels=pixels, labels=labels, classes=("a", "b"))
+    brighter = (pixels.int() * 3 // 4 + 40).to(torch.uint8)
+    brighter[3] = pixels[3]  # not among each fourth
+    right = Images(pixels=brighter, labels=labels, classes=("a", "b"))
+    assert len(find_leaks(left, right)) == 40
+    monkeypatch.setattr(copies, "MOST_PAIRS", 40 * 10)
+
+    found = find_leaks(left, right)
+
+    assert copies.searched_for(40, 40) == 10
+    assert [leak.right for leak in found if leak.kind == "exact"] == [3]
+    assert sorted(leak.right for leak in found if leak.kind == "near") == list(range(0, 40, 4))
+
+
+def test_nothing_is_left_out_of_a_usual_search() -> None:
+    assert copies.searched_for(60_000, 10_000) == 10_000
+    assert copies.searched_for(1_000_000, 100_000) == 4_000
+    assert copies.searched_for(0, 5) == 5

@@ -32,3 +32,14 @@ def test_only_so_many_images_are_searched(mnist: honshi.Splits) -> None:
     many = nearest_neighbour(mnist.train, searched=3000, asked=500)
 
     assert few < 0.85 < many
+
+
+def test_large_images_are_compared_by_means_and_in_little_memory() -> None:
+    cells = torch.randint(0, 256, (60, 3, 8, 8), dtype=torch.uint8)
+    large = cells.repeat_interleave(16, 2).repeat_interleave(16, 3)
+    labels = torch.arange(60) % 3
+    small = Images(pixels=cells, labels=labels, classes=("a", "b", "c"))
+
+    found = nearest_neighbour(Images(pixels=large, labels=labels, classes=("a", "b", "c")))
+
+    assert found == nearest_neighbour(small)

@@ -68,7 +68,7 @@ def _data(experiment: Experiment) -> list[Line]:
         ),
         _line("train", "{n:,} images: {classes}", n=len(splits.train), classes=_classes(experiment)),
         _line("validation", "{n:,} images, the mock exam: as often as you like", n=len(splits.val)),
-        Line(Message("leaks"), [leaks, compared(splits.train.shape)]),
+        Line(Message("leaks"), [leaks, compared(splits.train, splits.val)]),
         _line("test", "sealed, the real exam: honshi test, once"),
     ]
     if recipe.augment != AugmentOptions():

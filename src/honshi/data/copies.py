@@ -55,6 +55,9 @@ SMALLEST = 8
 # About how many bytes the largest table of a block may take. Small blocks are slower: each of their
 # steps waits for the slower of two processors.
 BLOCK_BYTES = 1 << 26
+# Pairs of images that are compared for near copies: about a minute's work. Of more some of the right side are looked
+# for, evenly spaced.
+MOST_PAIRS = 4_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +84,8 @@ def find_leaks(left: Examples, right: Examples) -> list[Leak]:
 
     Labels play no part in the comparison. Near copies are those that were encoded again, moved by
     one pixel, made brighter, given more contrast or other colours; what was mirrored, rotated or cropped is not
-    found. Of images smaller than 8 x 8, only exact copies are.
+    found. Of images smaller than 8 x 8, only exact copies are; and where there are very many pairs, near copies are
+    looked for of some images on the right alone (`searched_for`).
 
     The work is done on the device that holds the left images, in blocks.
 
@@ -109,11 +113,11 @@ def find_leaks(left: Examples, right: Examples) -> list[Leak]:
         )
     pairs: list[tuple[int, int, Literal["exact", "near"], float]] = []
     first = {digest: place for place, digest in reversed(list(enumerate(_of_pixels(left))))}
-    unmatched = []
+    unmatched, step = [], _step(len(left), len(right))
     for place, digest in enumerate(_of_pixels(right)):
         if digest in first:
             pairs.append((first[digest], place, "exact", 0.0))
-        else:
+        elif place % step == 0:
             unmatched.append(place)
     if unmatched and len(left) and min(left.shape[1:]) >= SMALLEST:
         signatures = _signatures(left)
@@ -131,6 +135,16 @@ def find_leaks(left: Examples, right: Examples) -> list[Leak]:
         )
         for in_left, in_right, kind, distance in pairs
     ]
+
+
+def searched_for(left: int, right: int) -> int:
+    """How many of so many images on the right are looked for as near copies among so many on the left."""
+    return -(-right // _step(left, right))
+
+
+def _step(left: int, right: int) -> int:
+    """Of how many images one on the right is looked for."""
+    return max(1, -(-left * right // MOST_PAIRS))
 
 
 def shared_places(left: Examples, right: Examples) -> list[int]:

@@ -26,6 +26,8 @@ from honshi.pictures.digits import FORM_SHAPE, has_form
 
 # About how many bytes of pixels are looked at in one go by whatever goes through all images.
 BLOCK_BYTES = 8 << 20
+# Of how many bytes of pixels the mean brightness of borders is taken: a mean that is known well enough.
+LOOKED_AT_BYTES = 256 << 20
 # A digest: SHA-256 of the pixels, then the label.
 PIXELS_DIGEST, LABEL_DIGEST = 32, 8
 
@@ -78,6 +80,11 @@ class Examples(Dataset[tuple[Tensor, int]], ABC):
         """All pixels in their order, uint8 (b, c, h, w) at a time, to be looked at and left as they are."""
         for places in torch.arange(len(self)).split(self._block):
             yield self.gather(places)
+
+    def _evenly(self, most: int) -> Tensor:
+        """The places of all images, or of so many as have about that many bytes of pixels, evenly spaced."""
+        count = max(1, most // math.prod(self.shape))
+        return torch.arange(0, len(self), max(1, -(-len(self) // count)))
 
     @property
     def _block(self) -> int:
@@ -138,12 +145,13 @@ class Examples(Dataset[tuple[Tensor, int]], ABC):
     @property
     def contract(self) -> InputContract:
         """What a picture must become before a model trained on these images may see it."""
-        brightness = sum(len(block) * border_brightness(block) for block in self.blocks())
+        some = self._evenly(LOOKED_AT_BYTES)
+        brightness = sum(len(block) * border_brightness(self.gather(block)) for block in some.split(self._block))
         form = self.shape == FORM_SHAPE and has_form(self.gather(torch.arange(len(self))[:: len(self) // 200 + 1]))
         return InputContract(
             shape=self.shape,
             normalization=self.normalization,
-            background=brightness / max(1, len(self)),
+            background=brightness / max(1, len(some)),
             form="mnist" if form else None,
         )
 

@@ -14,8 +14,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from honshi.data.copies import SMALLEST, Leak, find_leaks
+from honshi.data.copies import SMALLEST, Leak, find_leaks, searched_for
 from honshi.data.examples import Examples
+from honshi.data.images import Images
 from honshi.data.sealed import Sealed
 from honshi.files import home, not_written, read_bounded, sha256, write_json
 from honshi.messages import Message
@@ -30,8 +31,9 @@ def leaks_into_validation(train: Examples, val: Examples) -> list[Leak]:
     path = _kept(sha256(train.digests.tobytes() + val.digests.tobytes()))
     leaks = _read(path)
     if leaks is None:
-        # Under the name that the first version gave it, or not searched yet.
-        leaks = _read(_kept(sha256((train.sha256() + val.sha256()).encode())))
+        if isinstance(train, Images) and isinstance(val, Images):
+            # Under the name that the first version gave it, which knew no others, or not searched yet.
+            leaks = _read(_kept(sha256((train.sha256() + val.sha256()).encode())))
         found = find_leaks(train, val) if leaks is None else leaks
         # A home that cannot be written to makes the next start slower, and nothing else.
         not_written(lambda: write_json(path, [asdict(leak) for leak in found]))
@@ -66,11 +68,21 @@ def describe(leaks: Sequence[Leak], kind: str, size: int) -> Message:
     )
 
 
-def compared(shape: tuple[int, int, int]) -> Message:
-    """What a search among images of this shape (c, h, w) compares, and what it does not."""
-    if min(shape[1:]) < SMALLEST:
+def compared(train: Examples, val: Examples) -> Message:
+    """What a search for validation images among the training images compares, and what it does not."""
+    if min(train.shape[1:]) < SMALLEST:
         return Message(
             "All images were compared, byte by byte. They are too small to look for copies that differ in any pixel."
+        )
+    looked_for = searched_for(len(train), len(val))
+    if looked_for < len(val):
+        return Message(
+            "All images were compared, byte by byte. There are too many to look for every other copy: {some:,} of "
+            "{all:,} validation images, evenly spaced, were looked for among all training images as copies that were "
+            "encoded again, moved by one pixel or given other brightness, contrast or colours. Copies that were "
+            "mirrored, rotated, cropped or moved further are not found.",
+            some=looked_for,
+            all=len(val),
         )
     return Message(
         "All images were compared, byte by byte and for copies that were encoded again, moved by one pixel or given "
