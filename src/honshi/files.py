@@ -148,6 +148,18 @@ def remove_left_behind(folder: Path, name: str = "", seconds: float = 0.0) -> No
         pass  # they do no harm, and another process may remove them at the same time
 
 
+def bytes_in(folder: Path) -> int:
+    """How many bytes the files in a folder and below take on the disk; those that vanish meanwhile take none."""
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            about = path.lstat()
+        except OSError:
+            continue
+        total += 512 * about.st_blocks if hasattr(about, "st_blocks") else about.st_size
+    return total
+
+
 def is_file(path: Path) -> bool:
     """Whether there is a file of this name; of a name that none can have there is none."""
     try:

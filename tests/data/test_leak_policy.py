@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import honshi
-from honshi.data import leak_policy
+from honshi.data import copies, leak_policy
 from honshi.data.copies import Leak, shared_places
 from honshi.data.leak_policy import compared, describe, leaks_into_validation, places_without_leaks
 from honshi.errors import DataError
@@ -96,6 +96,19 @@ def test_the_line_for_people_counts_both_kinds() -> None:
     assert "(1 exactly, 1 nearly)" in str(describe([exact, near], "validation", 100))
 
 
-@pytest.mark.parametrize(("side", "words"), [(28, "mirrored, rotated, cropped"), (7, "too small")])
-def test_it_is_said_what_is_compared_and_what_is_not(side: int, words: str) -> None:
-    assert words in str(compared((1, side, side)))
+@pytest.mark.parametrize(
+    ("side", "most", "words"),
+    [
+        (28, 4_000_000_000, "moved further are not found"),
+        (28, 9, "There are too many to look for every other copy: 1 of 3 validation images"),
+        (7, 4_000_000_000, "too small"),
+    ],
+)
+def test_it_is_said_what_is_compared_and_what_is_not(
+    side: int, most: int, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies, "MOST_PAIRS", most)
+    pixels, labels = torch.zeros(9, 1, side, side, dtype=torch.uint8), torch.zeros(9, dtype=torch.int64)
+    train = honshi.Images(pixels=pixels, labels=labels, classes=("all",))
+
+    assert words in str(compared(train, train.subset(range(3))))

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from honshi.cli.cache import cache
 from honshi.cli.check import check
 from honshi.cli.compare import compare
 from honshi.cli.diagnose import diagnose
@@ -66,6 +67,7 @@ for command in (
     export,
     test,
     ledger,
+    cache,
     lab,
     doctor,
 ):

@@ -50,6 +50,7 @@ class Mapped(Examples):
         rows = pictures.rows[self.places]
         # None where every row is its place, so that nothing has to be looked up.
         self._rows = None if np.array_equal(rows, np.arange(len(rows))) else torch.from_numpy(rows)
+        self._map = _mapped(store)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -118,17 +119,18 @@ class Mapped(Examples):
         # Another process opens the file by itself.
         return _again, (self.store.folder, self.store.header["pictures"], self.normalization)
 
-    @cached_property
-    def _map(self) -> Tensor:
-        """All rows of the file, uint8 (rows, c, h, w); to be read alone."""
-        count = int(self.store.header["rows"])
-        if not count:
-            return torch.empty(0, *self.shape, dtype=torch.uint8)
-        with self.store.pixels.open("rb") as file:
-            held = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that it cannot be written to: it is not
-            return torch.frombuffer(held, dtype=torch.uint8).view(count, *self.shape)
+
+def _mapped(store: Store) -> Tensor:
+    """All rows of a store's file, uint8 (rows, c, h, w); to be read alone."""
+    count = int(store.header["rows"])
+    if not count:
+        return torch.empty(0, *store.form.shape, dtype=torch.uint8)
+    # Opened at once: whoever removes the file later takes nothing away from us.
+    with store.pixels.open("rb") as file:
+        held = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it cannot be written to: it is not
+        return torch.frombuffer(held, dtype=torch.uint8).view(count, *store.form.shape)
 
 
 def _again(folder: Path, pictures: str, normalization: Normalization) -> Mapped:
