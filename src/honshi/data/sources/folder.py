@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from honshi.data.listing import Listing
+from honshi.data.listing import TRAIN, Listing
 from honshi.data.sources.build import Columns, listed
 from honshi.data.sources.class_folders import (
     Layout,
@@ -14,12 +15,14 @@ from honshi.data.sources.class_folders import (
     has_pictures,
     is_divided,
     layout,
+    pictures_in,
     undivided,
     without_runs,
 )
-from honshi.data.sources.part_names import part_of
+from honshi.data.sources.part_names import leading_part, part_of
+from honshi.data.sources.tables import TEXT_SUFFIXES, has_known_columns, open_tables
 from honshi.data.sources.tree import FolderTree, Tree
-from honshi.errors import DataNotFoundError
+from honshi.errors import DataNotFoundError, DataRefusedError, RequestError
 from honshi.messages import Message
 from honshi.pictures.formats import readable
 
@@ -43,26 +46,76 @@ def open_tree(tree: Tree, columns: Mapping[str, str | int] | None) -> Listing:
     Raises:
         DataNotFoundError: nothing of a known kind does.
         DataRefusedError: it does not hold together.
+        RequestError: columns were named, and there is no table.
     """
     found, notes = _inner(tree)
+    tables = _tables(found)
+    if tables and (columns or not (is_divided(found) or len(_class_folders(tree, found)) > 1)):
+        return open_tables(tree, tables, columns, notes)
+    if columns:
+        raise RequestError("{path}: --columns is for tables, and there is none here.", path=tree.path)
     if is_divided(found):
         kind = Message("a folder of train, validation and test folders")
-        return _listed(tree, divided(tree, found), kind, notes)
+        return _listed(tree, divided(tree, found), kind, [*notes, *_not_read(tables)])
     if has_pictures(tree, found):
-        return _listed(tree, undivided(tree, found), Message("a folder of class folders"), notes)
+        listing = _listed(tree, undivided(tree, found), Message("a folder of class folders"), notes)
+        meant = {name: part for name, part in tables.items() if has_known_columns(tree, name)}
+        if meant and not _agree(listing, open_tables(tree, meant, None)):
+            raise DataRefusedError(
+                "{path}: here are class folders, and the table {table!r}, which gives other labels. To use the table, "
+                "give it itself as data: --data {full}. To use the folders, move it elsewhere.",
+                path=tree.path,
+                table=next(iter(meant)),
+                full=tree.path / next(iter(meant)),
+            )
+        return replace(listing, notes=(*listing.notes, *_not_read(tables)))
     raise _nothing(tree)
+
+
+def _tables(found: Layout) -> dict[str, int | None]:
+    """The tables that lie directly in a folder, and for each the part that it is: several of them are parts."""
+    names = [name for name in found.here.files if name.lower().endswith(TEXT_SUFFIXES)]
+    by_part = {name: leading_part(PurePosixPath(name).stem) for name in names}
+    if TRAIN in by_part.values():
+        return {found.here.below(name): part for name, part in by_part.items() if part is not None}
+    return {found.here.below(name): None for name in names} if len(names) == 1 else {}
+
+
+def _class_folders(tree: Tree, found: Layout) -> list[str]:
+    """The folders in it that hold pictures."""
+    return [name for name, folders in found.inside.items() if any(pictures_in(tree, folders))]
+
+
+def _agree(folders: Listing, table: Listing) -> bool:
+    """Whether a table gives the pictures that it names the classes of their folders."""
+    classes = dict(zip(folders.names, folders.labels.tolist(), strict=True))
+    return all(
+        name in classes and folders.classes[classes[name]] == table.classes[label]
+        for name, label in zip(table.names, table.labels.tolist(), strict=True)
+    )
+
+
+def _not_read(tables: Mapping[str, int | None]) -> list[Message]:
+    return [
+        Message("The table {name!r} lies there too and is not read: to use it, give it itself as data.", name=name)
+        for name in tables
+    ]
 
 
 def _inner(tree: Tree) -> tuple[Layout, list[Message]]:
     """The layout of the folder that holds the data: the root, or the only one in it, at whatever depth."""
     notes: list[Message] = []
     found, passed = without_runs(layout(tree.folders, ""))
-    while len(found.inside) == 1 and not any(tree.is_picture(found.here.below(name)) for name in found.here.files):
+    while (
+        len(found.inside) == 1
+        and not _tables(found)
+        and not any(tree.is_picture(found.here.below(name)) for name in found.here.files)
+    ):
         ((name, folders),) = found.inside.items()
         inside, passed_inside = without_runs(layout(folders, found.here.below(name)))
         if part_of(name) is not None or any(map(tree.is_picture, map(inside.here.below, inside.here.files))):
             break
-        if not inside.inside:
+        if not inside.inside and not _tables(inside):
             break
         found, passed = inside, passed_inside
         notes = [Message("The data are in the folder {name!r}.", name=found.here.path)]

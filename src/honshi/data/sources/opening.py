@@ -11,6 +11,7 @@ from pathlib import Path
 from honshi.data import idx
 from honshi.data.listing import Listing
 from honshi.data.sources.build import grouped
+from honshi.data.sources.files import open_file
 from honshi.data.sources.folder import open_folder
 from honshi.data.sources.named import NAMED, Source, from_idx
 from honshi.errors import DataNotFoundError, RequestError
@@ -95,6 +96,8 @@ def _open(name: str, columns: Mapping[str, str | int] | None, gaps: bool) -> Sou
         if idx.looks_like_folder(path):
             return from_idx(name, path.name, path, None, gaps)
         return open_folder(path, columns)
+    if name and os.path.lexists(path):
+        return open_file(path, columns)
     raise DataNotFoundError(
         "There is no data set called {name!r}, and nothing lies at that path.{hint} --data takes {names}, or the path "
         "of a folder, a table, an array file or an archive.",
