@@ -99,7 +99,8 @@ FORMATS = (
         name="TIFF",
         module="TiffImagePlugin",
         suffixes=(".tif", ".tiff"),
-        begins=lambda head: head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
+        # Behind "CR" is what a camera of Canon's saw.
+        begins=lambda head: head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")) and head[8:10] != b"CR",
     ),
     Format(
         name="PPM",

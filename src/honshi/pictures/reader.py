@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageChops
 
 from honshi.errors import ImageError
 from honshi.messages import Message
@@ -16,8 +16,8 @@ from honshi.pictures.opening import Source, called, opened
 
 # A picture that is brought into a form is made smaller by a whole factor before that, if it has more pixels.
 LARGE = 4_000_000
-# Rows, after that, which are brought into another mode at once.
-STRIP = 64
+# Pixels that are brought into another mode at once.
+STRIP = 1 << 20
 # What EXIF calls the way up, and how each is turned to be shown (CIPA DC-008, "Orientation").
 ORIENTATION = 0x0112
 _TURNS = {
@@ -81,8 +81,11 @@ def plain(picture: Image.Image, contract: InputContract, where: str) -> Image.Im
         return picture.copy() if turn is None else picture.transpose(turn)
     width, height = picture.size
     flat = Image.new(_mode(contract), (-(-width // factor), -(-height // factor)))
-    for top in range(0, height, STRIP * factor):
-        strip = picture.crop((0, top, width, min(top + STRIP * factor, height)))
+    rows = factor * max(1, STRIP // (width * factor))
+    for top in range(0, height, rows):
+        strip = picture.crop((0, top, width, min(top + rows, height)))
+        if _lacks_adobe(picture):
+            strip = ImageChops.invert(strip)
         flat.paste(_flat(strip, contract.scale, where).convert(flat.mode).reduce(factor), (0, top // factor))
     return flat if turn is None else flat.transpose(turn)
 
@@ -108,6 +111,11 @@ def _turn(picture: Image.Image) -> Image.Transpose | None:
     # It is what any program wrote there, and whatever is wrong with it harms no pixel.
     except Exception:
         return None
+
+
+def _lacks_adobe(picture: Image.Image) -> bool:
+    """Whether it is a JPEG of inks as only Adobe does not write it, which Pillow expects: 0 is none of an ink."""
+    return picture.format == "JPEG" and picture.mode == "CMYK" and "adobe" not in picture.info
 
 
 def in_8_bits(values: NDArray[np.generic], scale: Scale, where: str) -> NDArray[np.uint8]:
