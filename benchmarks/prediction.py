@@ -59,7 +59,7 @@ def main() -> None:
     for model_name, build in MODELS.items():
         torch.manual_seed(0)
         model = build().eval()
-        model.preprocessing = images.preprocessing  # type: ignore[assignment]
+        model.preprocessing = images.preprocessing
         found = measure(runtimes(model), images.pixels, arguments.calls, arguments.rounds)
         report["models"][model_name] = found
         for name, numbers in found.items():

@@ -66,6 +66,7 @@ def _data(experiment: Experiment) -> list[Line]:
             shape="×".join(map(str, splits.train.shape)),
             normalization=", ".join(f"{m:.4g} ± {s:.4g}" for m, s in zip(mean, std, strict=True)),
         ),
+        *(Line(told.about, list(told.texts)) for told in splits.told),
         _line("train", "{n:,} images: {classes}", n=len(splits.train), classes=_classes(experiment)),
         _line("validation", "{n:,} images, the mock exam: as often as you like", n=len(splits.val)),
         Line(Message("leaks"), [leaks, compared(splits.train, splits.val)]),

@@ -16,6 +16,8 @@ from honshi.evaluation.intervals import wilson
 IMAGES = 1000
 # With fewer validation images, an accuracy of 90 % is not known to 6 points either way.
 VALIDATION = 100
+# An interval wider than this tells good models from poor ones, and not better ones from good ones.
+WIDE = 0.1
 # EMNIST's files: their shape, how many classes each has (letters numbered from 1 among them), and that what lies in
 # them is transposed: written characters are taller than wide, so there they are so many times wider than tall.
 EMNIST_SHAPE, EMNIST_CLASSES, WIDER = (1, 28, 28), (10, 26, 27, 36, 37, 47, 62), 1.1
@@ -38,6 +40,7 @@ def before_training(splits: Splits[Examples]) -> list[Finding]:
         check_images(few),
         check_upright(few.inputs, len(train.classes)),
         check_validation(len(splits.val)),
+        *([] if splits.exam_size is None else [check_exam(splits.exam_size)]),
     ]
     return [finding for finding in findings if finding.level in ("warn", "fail")]
 
@@ -74,6 +77,27 @@ def check_validation(n: int) -> Finding:
         "validation",
         "There are only {n} validation images: 90 % of them right may be anything from {lower:.0%} to {upper:.0%} of "
         "all such images. Set more aside with --val.",
+        n=n,
+        lower=lower,
+        upper=upper,
+    )
+
+
+def check_exam(n: int) -> Finding:
+    """Whether a score on so many test images will say much."""
+    if not n:
+        return warned(
+            "exam",
+            "There is no exam: no test images with labels. Scores on validation images, which decisions are made on, "
+            "are all that there will be.",
+        )
+    lower, upper = wilson(round(0.8 * n), n)
+    if upper - lower <= WIDE:
+        return passed("exam", "There are {n:,} test images.", n=n)
+    return warned(
+        "exam",
+        "The exam has {n} images: 80 % right would mean {lower:.0%} to {upper:.0%} of all such images. More images, or "
+        "a larger --test when they are first seen, make that narrower.",
         n=n,
         lower=lower,
         upper=upper,

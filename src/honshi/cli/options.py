@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from honshi.files import is_file, is_folder
+
 if TYPE_CHECKING:
     from honshi.recipe import Recipe
 
+# What suits pictures of one's own as long as nothing else is asked for.
+FOR_OWN_DATA = "cnn"
 # Option, the recipe's key, type, help.
 _OPTIONS: tuple[tuple[str, str, Any, str], ...] = (
-    ("--data", "data.source", str, "mnist, fashion-mnist, or idx:FOLDER with four IDX files."),
+    ("--data", "data.source", str, "mnist, fashion-mnist, or the path of pictures of your own."),
     ("--epochs", "training.epochs", int, "How often the training data are gone through."),
     ("--lr", "optimizer.lr", float, "Learning rate."),
     ("--batch-size", "training.batch_size", int, "Images in a mini-batch."),
@@ -23,6 +28,12 @@ _OPTIONS: tuple[tuple[str, str, Any, str], ...] = (
     ("--subset", "data.subset", int, "Train on so many images only, drawn by class."),
     ("--drop-leaks", "data.drop_leaks", bool, "Train without images that are in validation or test as well."),
     ("--val", "data.val", float, "Fraction of the training set that is set aside for validation."),
+    ("--test", "data.test", float, "Fraction of own pictures set aside for the exam when first seen; 0.15."),
+    ("--size", "data.size", int, "Side in pixels that own pictures are brought to."),
+    ("--fit", "data.fit", str, "How own pictures of other proportions get there: pad, crop or stretch."),
+    ("--group", "data.group", str, "Pattern of names of own pictures: what is in its brackets is never torn apart."),
+    ("--columns", "data.columns", str, "Columns of a table: path=file,label=class,split=part,group=patient."),
+    ("--strict", "data.strict", bool, "Refuse own pictures of which one cannot be read."),
     ("--device", "training.device", str, "auto, cpu, cuda or mps."),
 )
 
@@ -45,8 +56,23 @@ def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def names_data(name: str) -> bool:
+    """Whether what stands in the place of a recipe is the path of data; a built-in recipe of that name goes before."""
+    from honshi.recipe import built_in
+
+    path = Path(name)
+    if name in built_in() or path.suffix == ".toml":
+        return False
+    return name.startswith(("idx:", "hf:")) or is_folder(path) or is_file(path)
+
+
 def read_recipe(name: str, settings: tuple[str, ...], options: dict[str, Any]) -> Recipe:
     """The recipe called ``name`` with the changes that the options and ``--set`` ask for.
+
+    Args:
+        name: of a recipe, or the path of data: then it is the recipe that suits these.
+        settings: of ``--set``.
+        options: by their names.
 
     Raises:
         RecipeError: by the recipe; by a setting that is not KEY=VALUE.
@@ -54,6 +80,14 @@ def read_recipe(name: str, settings: tuple[str, ...], options: dict[str, Any]) -
     from honshi.errors import RecipeError
     from honshi.recipe import Recipe
 
+    if names_data(name):
+        if options["data"] is not None:
+            raise RecipeError(
+                "{name} is data, and so is what --data names: give one of them, or the name of a recipe in front.",
+                name=name,
+            )
+        options = {**options, "data": name}
+        name = FOR_OWN_DATA
     changes: dict[str, Any] = {}
     for setting in settings:
         key, separator, value = setting.partition("=")
@@ -68,7 +102,7 @@ def read_recipe(name: str, settings: tuple[str, ...], options: dict[str, Any]) -
         value = options[option.removeprefix("--").replace("-", "_")]
         if value is not None:
             _check_that_the_model_has_it(option, key, kind)
-            changes[key] = _sizes(value) if option == "--hidden" else value
+            changes[key] = _READ.get(option, lambda value: value)(value)
     return recipe.changed(changes)
 
 
@@ -102,6 +136,18 @@ def _value(text: str) -> Any:
         return text
 
 
+def _columns(text: str) -> dict[str, str | int]:
+    from honshi.errors import RecipeError
+
+    columns: dict[str, str | int] = {}
+    for pair in text.split(","):
+        key, separator, column = (part.strip() for part in pair.partition("="))
+        if not separator or not key or not column:
+            raise RecipeError("--columns {text}: this is not path=COLUMN,label=COLUMN.", text=text)
+        columns[key] = int(column) if column.isdecimal() else column
+    return columns
+
+
 def _sizes(text: str) -> list[int]:
     from honshi.errors import RecipeError
 
@@ -111,3 +157,7 @@ def _sizes(text: str) -> list[int]:
         raise RecipeError(
             "--hidden {text}: sizes are whole numbers with commas between them: 128,64.", text=text
         ) from None
+
+
+# What an option's text becomes.
+_READ: dict[str, Callable[[Any], Any]] = {"--hidden": _sizes, "--columns": _columns}

@@ -13,6 +13,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from honshi.errors import DataError
-from honshi.pictures.contract import InputContract, Normalization, Preprocessing, border_brightness
+from honshi.pictures.contract import InputContract, Normalization, Preprocessing, Scale, border_brightness
 from honshi.pictures.digits import FORM_SHAPE, has_form
 
 # About how many bytes of pixels are looked at in one go by whatever goes through all images.
@@ -43,12 +44,17 @@ class Examples(Dataset[tuple[Tensor, int]], ABC):
         classes: the name of each class.
         normalization: how a model is shown these pixels.
         numbers: what the data call each class, where that is not its place; by it an image is known.
+        fit, scale: how a picture of any other size became one of these; see `InputContract`.
+        contents: uint8 (n, 32), SHA-256 of what each was before that, where it was a picture of someone's own.
     """
 
     labels: Tensor
     classes: tuple[str, ...]
     normalization: Normalization
     numbers: tuple[int, ...] | None = None
+    fit: Literal["pad", "crop", "stretch"] = "pad"
+    scale: Scale = Scale()
+    contents: NDArray[np.uint8] | None = None
 
     @property
     @abstractmethod
@@ -118,7 +124,7 @@ class Examples(Dataset[tuple[Tensor, int]], ABC):
         for block in self.blocks():
             values = block.cpu().flatten().numpy().data
             pixels += b"".join([digest(values[at : at + size]).digest() for at in range(0, len(values), size)])
-        labels = self._numbers_of_labels.numpy().astype(">i8").view(np.uint8).reshape(-1, LABEL_DIGEST)
+        labels = labels_as_bytes(self._numbers_of_labels)
         return np.hstack([np.frombuffer(pixels, np.uint8).reshape(-1, PIXELS_DIGEST), labels])
 
     @property
@@ -151,6 +157,8 @@ class Examples(Dataset[tuple[Tensor, int]], ABC):
         return InputContract(
             shape=self.shape,
             normalization=self.normalization,
+            fit=self.fit,
+            scale=self.scale,
             background=brightness / max(1, len(some)),
             form="mnist" if form else None,
         )
@@ -177,6 +185,10 @@ class Selected(Examples):
         self.classes = whole.classes
         self.numbers = whole.numbers
         self.labels = whole.labels[places]
+        self.fit = whole.fit
+        self.scale = whole.scale
+        if whole.contents is not None:
+            self.contents = whole.contents[places.numpy()]
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -198,6 +210,11 @@ class Selected(Examples):
 
     def normalized_by(self, normalization: Normalization) -> Selected:
         return Selected(self.whole, self.places, normalization)
+
+
+def labels_as_bytes(labels: Tensor) -> NDArray[np.uint8]:
+    """How labels, int64 (n,), stand in digests: big endian, uint8 (n, 8)."""
+    return labels.numpy().astype(">i8").view(np.uint8).reshape(-1, LABEL_DIGEST)
 
 
 def places_among(indices: Sequence[int] | Tensor, count: int) -> Tensor:

@@ -6,8 +6,8 @@ Shapes: n images, c channels (1 grey, 3 colour), h rows, w columns.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from honshi.data.examples import Examples, places_among
 from honshi.errors import DataError
-from honshi.pictures.contract import LECTURE, Normalization
+from honshi.pictures.contract import LECTURE, Normalization, Scale
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,6 +30,7 @@ class Images(Examples):
         classes: the name of each class.
         normalization: how a model is shown these pixels.
         numbers: what the data call each class, where that is not its place.
+        fit, scale: how a picture of any other size became one of these; see `InputContract`.
     """
 
     pixels: Tensor
@@ -37,6 +38,8 @@ class Images(Examples):
     classes: tuple[str, ...]
     normalization: Normalization = LECTURE
     numbers: tuple[int, ...] | None = None
+    fit: Literal["pad", "crop", "stretch"] = "pad"
+    scale: Scale = field(default_factory=Scale)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pixels", _tensor(self.pixels))
@@ -81,6 +84,21 @@ class Images(Examples):
                 channels=self.pixels.shape[1],
             )
 
+    @classmethod
+    def of(cls, examples: Examples) -> Self:
+        """The same images held in memory; what each is need not be found out again."""
+        images = cls(
+            pixels=examples.gather(torch.arange(len(examples))),
+            labels=examples.labels,
+            classes=examples.classes,
+            normalization=examples.normalization,
+            numbers=examples.numbers,
+            fit=examples.fit,
+            scale=examples.scale,
+        )
+        images.__dict__.update(digests=examples.digests, contents=examples.contents)
+        return images
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """(c, h, w) of one image."""
@@ -114,9 +132,10 @@ class Images(Examples):
     def _with(self, places: Tensor | None = None, **changes: Any) -> Self:
         """These images changed; what each is, where that is known, need not be found out again."""
         changed = replace(self, **changes)
-        known = self.__dict__.get("digests")
-        if known is not None:
-            changed.__dict__["digests"] = known if places is None else known[places.numpy()]
+        for about in ("digests", "contents"):
+            known = self.__dict__.get(about)
+            if known is not None:
+                changed.__dict__[about] = known if places is None else known[places.numpy()]
         return changed
 
 

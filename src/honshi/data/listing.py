@@ -6,7 +6,7 @@ No object is made for a picture, so that a hundred thousand of them are listed i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -103,3 +103,28 @@ class Files:
 
     def __call__(self, place: int) -> Path:
         return self.root / self.names[place]
+
+
+def chosen(listing: Listing, places: NDArray[np.int64]) -> Listing:
+    """Some of the pictures of a listing, in this order."""
+    groups = listing.groups
+    return replace(
+        listing,
+        names=[listing.names[place] for place in places.tolist()],
+        labels=listing.labels[places],
+        parts=listing.parts[places],
+        stamps=listing.stamps[places],
+        groups=None if groups is None else [groups[place] for place in places.tolist()],
+        opener=_Chosen(listing.opener, places),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Chosen:
+    """Opens some of the pictures that another one opens."""
+
+    opener: Opener
+    places: NDArray[np.int64]
+
+    def __call__(self, place: int) -> Raw:
+        return self.opener(int(self.places[place]))

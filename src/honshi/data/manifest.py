@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from honshi.errors import DataError
+from honshi.messages import Message
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,6 +18,34 @@ if TYPE_CHECKING:
 
 # So many bytes of its digest tell an image from the others of a set.
 SHORT = 8
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What has become of the pictures of a run since it was begun. A picture that only has another name is unchanged.
+
+    Attributes:
+        added: pictures that were not there.
+        removed: of the run's, those that are not there any more.
+        relabelled: of the run's, those that have another label now.
+    """
+
+    added: int
+    removed: int
+    relabelled: int
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.relabelled)
+
+    @property
+    def sentence(self) -> Message:
+        return Message(
+            "Since this run was begun, its data have changed: pictures added {added:,}, removed {removed:,}, given "
+            "another label {relabelled:,}. What was added is in none of its parts.",
+            added=self.added,
+            removed=self.removed,
+            relabelled=self.relabelled,
+        )
 
 
 @dataclass(frozen=True)
@@ -34,6 +63,11 @@ class Manifest:
             version alone.
         val_digests: of the validation images, in their order (`short_digests`).
         train_digests: of the training images, where they are not all the others.
+        test_digests: of someone's own pictures, those that were set aside for the exam.
+        classes: of someone's own pictures, in the order of the labels.
+        form: to which shape they were brought, and how (`honshi.data.store.Form`).
+        normalization: mean and deviation of each channel, as they were shown to the model.
+        since: what was found to have changed in the data when they were last looked at (`Changes`).
     """
 
     source: str
@@ -46,6 +80,11 @@ class Manifest:
     val_indices: list[int] | None = None
     val_digests: list[str] | None = None
     train_digests: list[str] | None = None
+    test_digests: list[str] | None = None
+    classes: list[str] | None = None
+    form: dict[str, Any] | None = None
+    normalization: dict[str, list[float]] | None = None
+    since: dict[str, int] | None = field(default=None, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         return {key: value for key, value in asdict(self).items() if value is not None}

@@ -23,6 +23,12 @@ def load_splits(recipe: Recipe) -> Splits:
         normalize=data.normalize,
         subset=data.subset,
         drop_leaks=data.drop_leaks,
+        size=data.size,
+        fit=data.fit,
+        test=data.test,
+        group=data.group,
+        columns=data.columns,
+        strict=bool(data.strict),
     )
     looks.adopt(splits.val)
     return splits
@@ -40,7 +46,7 @@ def look_before_training(splits: Splits[Examples]) -> list[Message]:
         raise DataError(
             "{data}: {problem} `honshi check` looks closer.", data=splits.manifest.source, problem=failed[0]
         )
-    return [finding.message for finding in findings]
+    return [*splits.notes, *(finding.message for finding in findings)]
 
 
 def open_finished(name: str, data: str | None = None) -> tuple[Run, nn.Module, Splits]:
@@ -74,7 +80,12 @@ def splits_of(run: Run, data: str | None = None) -> Splits:
     name = data or (manifest.source if manifest.by_order else options.source)
     try:
         splits = load_again(
-            name, manifest, normalize=options.normalize, subset=options.subset, drop_leaks=options.drop_leaks
+            name,
+            manifest,
+            normalize=options.normalize,
+            subset=options.subset,
+            drop_leaks=options.drop_leaks,
+            columns=options.columns,
         )
     except DataNotFoundError as error:
         raise DataNotFoundError(
@@ -91,4 +102,6 @@ def splits_of(run: Run, data: str | None = None) -> Splits:
             problem=error.message,
         ) from error
     looks.adopt(splits.val)
+    if splits.changes is not None:
+        run.note_changes(splits.changes)
     return splits

@@ -6,13 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from honshi.recipe.options import Count, Flag, Float, Fraction, NotNegative, Options, Positive, Probability, Seed
+from honshi.recipe.options import Count, Flag, Float, Fraction, Int, NotNegative, Options, Positive, Probability, Seed
 
 
 class DataOptions(Options):
     """``source`` as ``--data`` takes it; ``seed`` is that of the split, apart from the training's.
 
-    ``drop_leaks``: train without the images that are in the validation or the test set as well.
+    ``drop_leaks``: train without the images that are in the validation or the test set as well. ``size``, ``fit``,
+    ``test``, ``group``, ``columns`` and ``strict`` are for pictures of one's own; see `honshi.load`.
     """
 
     source: str = "mnist"
@@ -22,6 +23,13 @@ class DataOptions(Options):
     drop_leaks: Flag = False
     # Measured on the training part, or fixed as (mean, deviation).
     normalize: Literal["train"] | tuple[Float, Positive] = "train"
+    # Chosen from the pictures where nothing is said.
+    size: Count | None = None
+    fit: Literal["pad", "crop", "stretch"] | None = None
+    test: Annotated[Float, Field(gt=0, lt=1)] | None = None
+    group: str | None = None
+    columns: dict[str, str | Int] | None = None
+    strict: Flag | None = None
 
 
 class AugmentOptions(Options):

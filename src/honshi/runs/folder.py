@@ -26,18 +26,18 @@ import json
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any, Self
 
-from honshi.data.manifest import Manifest
+from honshi.data.manifest import Changes, Manifest
 from honshi.errors import RecipeError, RequestError, RunError, WriteError
 from honshi.evaluation.diagnosis import Divergence
 from honshi.evaluation.history import COLUMNS, Row, best_row
-from honshi.files import explain, read_bounded, write_json, write_whole
+from honshi.files import explain, not_written, read_bounded, write_json, write_whole
 from honshi.messages import Message
 from honshi.recipe import Recipe
 from honshi.runs import events
@@ -207,6 +207,24 @@ class Run:
         from honshi.runs.weights import load_model
 
         return load_model(self.path / "model.safetensors")
+
+    @property
+    def changes(self) -> Changes | None:
+        """What had changed in its data when they were last looked at; None where nothing had, or nobody looked."""
+        since = self.manifest.since
+        with self._damage("split.json", "this is not a manifest of a split"):
+            changes = None if since is None else Changes(**since)
+        return changes or None
+
+    def note_changes(self, changes: Changes) -> None:
+        """Keep in the manifest what has changed in the data since the run was begun.
+
+        Where it cannot be written it is found again the next time.
+        """
+        manifest = replace(self.manifest, since=asdict(changes) if changes else None)
+        if manifest.since != self.manifest.since:
+            not_written(lambda: self._write_json("split.json", manifest.to_dict()))
+        self.__dict__["manifest"] = manifest
 
     def check(self) -> None:
         """See that no file in it is damaged, without loading torch; its weights are there and of the right size.

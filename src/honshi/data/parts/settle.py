@@ -131,6 +131,27 @@ def settle(pictures: Pictures, share: float | None, *, exam: bool) -> Settled:
     return settled
 
 
+def sealed_among(keys: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which of some pictures, by their keys (n, 32), are set aside for the exam."""
+    with Register.of_user() as register:
+        sealed: NDArray[np.bool_] = register.look_up(keys).parts == EXAM
+        return sealed
+
+
+def learnt_among(keys: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which of some pictures, by their keys (n, 32), were for learning when honshi itself divided them."""
+    with Register.of_user() as register:
+        known = register.look_up(keys)
+        learnt: NDArray[np.bool_] = (known.parts == LEARN) & (known.by == DRAWN)
+        return learnt
+
+
+def publish(keys: NDArray[np.uint8]) -> None:
+    """Remember the pictures of a test part that is published, by their keys (n, 32)."""
+    with Register.of_user() as register, register.deciding():
+        register.decide(keys, np.full(len(keys), EXAM, dtype=np.int8), keys, by=PUBLISHED)
+
+
 def _search(register: Register, pictures: Pictures, known: Known) -> _Copies:
     """Copies of the new pictures among all, and among those that are gone."""
     if len(pictures) > MOST:

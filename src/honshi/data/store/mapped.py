@@ -47,6 +47,9 @@ class Mapped(Examples):
         self.places = np.flatnonzero(pictures.rows >= 0)
         self.labels = torch.from_numpy(pictures.labels[self.places].astype(np.int64))
         self.classes = pictures.classes
+        self.contents: NDArray[np.uint8] = pictures.contents[self.places]
+        self.fit = store.form.fit
+        self.scale = store.form.scale
         rows = pictures.rows[self.places]
         # None where every row is its place, so that nothing has to be looked up.
         self._rows = None if np.array_equal(rows, np.arange(len(rows))) else torch.from_numpy(rows)
@@ -64,11 +67,6 @@ class Mapped(Examples):
     @cached_property
     def names(self) -> list[str]:
         return [self.store.pictures.names[place] for place in self.places.tolist()]
-
-    @cached_property
-    def contents(self) -> NDArray[np.uint8]:
-        found: NDArray[np.uint8] = self.store.pictures.contents[self.places]
-        return found
 
     @cached_property
     def skipped(self) -> list[tuple[str, Message]]:
@@ -101,10 +99,7 @@ class Mapped(Examples):
 
     def in_memory(self) -> Images:
         """The same images held in memory; what each is need not be found out again."""
-        pixels = self._map.clone() if self._rows is None else self._map.index_select(0, self._rows)
-        images = Images(pixels=pixels, labels=self.labels, classes=self.classes, normalization=self.normalization)
-        images.__dict__["digests"] = self.digests
-        return images
+        return Images.of(self)
 
     def in_memory_if_small(self) -> Images | Mapped:
         """In memory where they take little of what is free there, for which there are quicker loops."""
