@@ -238,8 +238,9 @@ def cropped_tight(digit: int, seed: np.random.Generator) -> Image.Image:
     drawn, page = plain(digit, seed)
     rows, columns = np.flatnonzero(drawn.any(1)), np.flatnonzero(drawn.any(0))
     margin = int(seed.integers(2, 14))
-    box = (columns[0] - margin, rows[0] - margin, columns[-1] + margin, rows[-1] + margin)
-    return photograph(on(page, drawn), seed).crop(tuple(int(side) for side in box))
+    left, top = int(columns[0]) - margin, int(rows[0]) - margin
+    right, bottom = int(columns[-1]) + margin, int(rows[-1]) + margin
+    return photograph(on(page, drawn), seed).crop((left, top, right, bottom))
 
 
 def from_a_drawing_program(digit: int, seed: np.random.Generator) -> Image.Image:
