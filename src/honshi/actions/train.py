@@ -10,6 +10,7 @@ from shlex import quote
 from typing import Any, TypeAlias
 
 from honshi.actions.plan import Plan
+from honshi.data.store import Reading
 from honshi.errors import NonFiniteLossError, RequestError, RunError
 from honshi.evaluation.diagnosis import split_verdict
 from honshi.evaluation.history import Row
@@ -85,7 +86,7 @@ class SeedEnded:
     seconds: float
 
 
-Event: TypeAlias = Began | Stepped | EpochEnded
+Event: TypeAlias = Reading | Message | Began | Stepped | EpochEnded
 Tell: TypeAlias = Callable[[Event], None]
 
 
@@ -167,7 +168,7 @@ def train(
     started = time.perf_counter()
     with joined() as world:
         with world.agreed():
-            experiment, warnings, opened = _open(recipe, out, resume, world)
+            experiment, warnings, opened = _open(recipe, out, resume, world, tell if world.first else None)
         run = world.from_first(opened)
         assert run is not None  # the first process has opened one
         epochs, steps = experiment.recipe.training.epochs, experiment.steps_per_epoch
@@ -186,7 +187,7 @@ def train(
 
 
 def _open(
-    recipe: Recipe, out: Path | None, resume: str | None, world: World
+    recipe: Recipe, out: Path | None, resume: str | None, world: World, tell: Tell | None
 ) -> tuple[Experiment, list[Message], Run | None]:
     """What is trained, what its data give to think about, and the folder that it goes to; of several processes the
     first alone opens that."""
@@ -199,7 +200,7 @@ def _open(
     if interrupted is not None and (interrupted.path / "split.json").exists():
         # The same images in the same parts, in whatever order they lie now.
         splits = splits_of(interrupted)
-    experiment = Experiment.build(recipe if interrupted is None else interrupted.recipe, splits, world=world)
+    experiment = Experiment.build(recipe if interrupted is None else interrupted.recipe, splits, world=world, tell=tell)
     warnings = look_before_training(experiment.splits)
     if not world.first:
         return experiment, warnings, None

@@ -12,6 +12,7 @@ import click
 from honshi.cli.console import console, json_option, print_json, print_next, print_plan
 from honshi.cli.loading import loading
 from honshi.cli.options import given_options, read_recipe, recipe_options
+from honshi.cli.reading import ReadingReport
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -86,6 +87,7 @@ class _Report:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         self.screen = screen
+        self.reading = ReadingReport()
         self.began: Began | None = None
         self.done = 0
         self.drawn = 0.0
@@ -104,6 +106,7 @@ class _Report:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.reading.close()
         self.bar.stop()
         if kind is KeyboardInterrupt and self.began is not None and self.began.run.state.exists():
             self.screen.print(
@@ -112,6 +115,8 @@ class _Report:
 
     def __call__(self, event: Event) -> None:
         from honshi.actions.train import Began, EpochEnded, Stepped
+        from honshi.data.store import Reading
+        from honshi.messages import Message
 
         match event:
             case Began():
@@ -131,6 +136,8 @@ class _Report:
                     f"{row.epoch:>5}   {row.train_loss:>10.4f}  {row.train_accuracy:>8.2%}  {row.val_loss:>10.4f}  "
                     f"{row.val_accuracy:>8.2%}  {row.seconds:>8.2f}"
                 )
+            case Reading() | Message():
+                self.reading(event)
 
     def _move(self, step: int, **fields: Any) -> None:
         assert self.began is not None

@@ -25,6 +25,7 @@ from honshi.data import Examples, Splits, augment
 from honshi.data.copies import Leak
 from honshi.data.leak_policy import leaks_into_validation
 from honshi.data.sources import lasting_name
+from honshi.data.store import Reading
 from honshi.errors import NonFiniteLossError, RecipeError, RunError
 from honshi.evaluation.calibration import fit_temperature
 from honshi.evaluation.diagnosis import Divergence
@@ -32,6 +33,7 @@ from honshi.evaluation.evaluate import infer
 from honshi.evaluation.history import Row, best_row
 from honshi.experiment.loading import load_splits
 from honshi.files import write_json
+from honshi.messages import Message
 from honshi.models.card import attach, needed_card
 from honshi.recipe import Recipe
 from honshi.runs import Run, looks
@@ -65,8 +67,14 @@ class Experiment:
     world: World = ALONE
 
     @classmethod
-    def build(cls, recipe: Recipe, splits: Splits[Examples] | None = None, world: World = ALONE) -> Self:
-        """Read the data, where they are not at hand, and build the parts.
+    def build(
+        cls,
+        recipe: Recipe,
+        splits: Splits[Examples] | None = None,
+        world: World = ALONE,
+        tell: Callable[[Reading | Message], None] | None = None,
+    ) -> Self:
+        """Read the data, where they are not at hand, and build the parts; ``tell`` is told how far the reading is.
 
         Raises:
             RequestError, DataError: the data, the device or the options do not allow it.
@@ -78,7 +86,7 @@ class Experiment:
         device = pick_device(recipe.training.device)
         world.check(recipe.training.batch_size, device)
         started = time.perf_counter()
-        splits = splits or load_splits(recipe)
+        splits = splits or load_splits(recipe, tell)
         load_seconds = time.perf_counter() - started
         train = splits.train
         batch_size = recipe.training.batch_size

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import nn
 
 from honshi.checks import before_training
 from honshi.data import Examples, Splits, load
 from honshi.data.split import load_again
+from honshi.data.store import Reading
 from honshi.errors import DataError, DataNotFoundError, IdxError, RunError
 from honshi.messages import Message
 from honshi.recipe import Recipe
 from honshi.runs import Run, find, looks
 
 
-def load_splits(recipe: Recipe) -> Splits:
-    """The data that a recipe asks for, read and split."""
+def load_splits(recipe: Recipe, tell: Callable[[Reading | Message], None] | None = None) -> Splits:
+    """The data that a recipe asks for, read and split; how far the reading of own pictures is, is told."""
     data = recipe.data
     splits = load(
         data.source,
@@ -29,6 +32,7 @@ def load_splits(recipe: Recipe) -> Splits:
         group=data.group,
         columns=data.columns,
         strict=bool(data.strict),
+        tell=tell,
     )
     looks.adopt(splits.val)
     return splits
