@@ -108,3 +108,9 @@ def test_a_folder_without_pictures_is_an_error(tmp_path: Path) -> None:
 def test_a_path_that_leads_nowhere_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataNotFoundError, match="nowhere: there is no such file or folder"):
         find_pictures([tmp_path / "nowhere"])
+
+
+def test_a_phones_heic_is_kept_to_be_told_what_to_do(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", "b.HEIC")
+
+    assert find_pictures([tmp_path]).pictures == [tmp_path / "a.png", tmp_path / "b.HEIC"]

@@ -124,6 +124,8 @@ FORMATS = (
     ),
 )
 SUFFIXES = frozenset(suffix for known in FORMATS for suffix in known.suffixes)
+# Of what phones save as pictures, which is not read and has to be told.
+_TOLD = {".heic", ".heif", ".hif"}
 
 
 def format_of(head: bytes) -> Format | None:
@@ -138,7 +140,7 @@ def readable() -> tuple[str, ...]:
 
 def is_called_picture(file: Path) -> bool:
     """Whether a file's name says that it is one."""
-    return file.suffix.lower() in SUFFIXES
+    return file.suffix.lower() in SUFFIXES | _TOLD
 
 
 def begins_as_picture(file: Path) -> bool:
