@@ -123,9 +123,8 @@ FORMATS = (
         feature="jpg_2000",
     ),
 )
-SUFFIXES = frozenset(suffix for known in FORMATS for suffix in known.suffixes)
-# Of what phones save as pictures, which is not read and has to be told.
-_TOLD = {".heic", ".heif", ".hif"}
+# Names that say "picture": of these formats, and of what phones save, which is not read and has to be told.
+SUFFIXES = frozenset(suffix for known in FORMATS for suffix in known.suffixes) | {".heic", ".heif", ".hif"}
 
 
 def format_of(head: bytes) -> Format | None:
@@ -136,11 +135,6 @@ def format_of(head: bytes) -> Format | None:
 def readable() -> tuple[str, ...]:
     """The names of those formats that this installation of Pillow was built with."""
     return tuple(one.name for one in FORMATS if one.known)
-
-
-def is_called_picture(file: Path) -> bool:
-    """Whether a file's name says that it is one."""
-    return file.suffix.lower() in SUFFIXES | _TOLD
 
 
 def begins_as_picture(file: Path) -> bool:
