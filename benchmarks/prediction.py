@@ -1,13 +1,18 @@
-"""One image, and many: honshi beside plain PyTorch and ONNX Runtime, all in one process.
+"""One image, many, and files: honshi beside plain PyTorch, ONNX Runtime and Pillow, all in one process.
 
     python -m benchmarks.prediction
     python -m benchmarks.prediction --calls 200 --rounds 1 --json prediction.json
 
 All get uint8 pixels of MNIST and answer with the label and its probability. honshi is `honshi.predict` for one image
-and `honshi.prediction.predict_pixels` for 10,000, which name the label and give the probability of every class; plain
-PyTorch is what the lecture writes, in eval mode and without gradients, batches of 500; ONNX Runtime has what
-`honshi export` writes, batches of 500. They take turns, so many calls each. The weights are as they were drawn:
-they do not change what an answer takes.
+and `honshi.prediction.predict_pixels` for 10,000, and `honshi.Predictor` is asked for the same; they name the label and
+give the probability of every class. Plain PyTorch is what the lecture writes, in eval mode and without gradients,
+batches of 500; ONNX Runtime has what `honshi export` writes, batches of 500, once with the threads that it takes by
+itself, and for one image also with a single thread. They take turns, so many calls each. The weights are as they were
+drawn: they do not change what an answer takes.
+
+Files are read by Pillow alone (opened, made grey, as an array), and by `honshi.prediction.predict_files`, which reads
+them, prepares them and asks the model: small PNG one after the other, and JPEG of 12 megapixels in as many threads as
+torch has.
 """
 
 from __future__ import annotations
@@ -16,12 +21,17 @@ import argparse
 import statistics
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 import honshi
@@ -29,16 +39,25 @@ from benchmarks import machine
 from honshi.export import to_onnx
 from honshi.files import write_json
 from honshi.models import CNN, MLP
-from honshi.prediction import predict_pixels
+from honshi.models.card import Card, attach
+from honshi.prediction import predict_files, predict_pixels
 
 MODELS: dict[str, Callable[[], nn.Module]] = {"mlp": MLP, "cnn": CNN}
-NAMES = {"honshi": "honshi", "pytorch": "plain PyTorch", "onnxruntime": "ONNX Runtime"}
+NAMES = {
+    "honshi": "honshi.predict",
+    "predictor": "Predictor",
+    "pytorch": "plain PyTorch",
+    "onnxruntime": "ONNX Runtime",
+    "one_thread": "  one thread",
+}
 MANY, BATCH = 10_000, 500
 # Threads may spin for some milliseconds before they sleep; the next one starts after that.
 SETTLE_SECONDS = 0.2
 WARM_UP = 20
 # How often a round asks for all images at once.
 BATCH_CALLS = 5
+# How many files of a kind, and how large a photograph is.
+SMALL_FILES, PHOTOGRAPHS, PHOTOGRAPH = 3000, 12, (4000, 3000)
 
 # The label and its probability, of each image.
 Answers = list[tuple[str, float]]
@@ -55,18 +74,28 @@ def main() -> None:
 
     images = honshi.load("mnist").train.subset(range(MANY))
     report: dict[str, Any] = {"machine": machine.describe(), "models": {}}
-    print(f"{'model':<6}{'':<15}  one image: p50 µs   p99 µs   images a second, {MANY:,} at once")
+    print(f"{'model':<6}{'':<16}  one image: p50 µs   p99 µs   images a second, {MANY:,} at once")
     for model_name, build in MODELS.items():
         torch.manual_seed(0)
         model = build().eval()
         model.preprocessing = images.preprocessing
         found = measure(runtimes(model), images.pixels, arguments.calls, arguments.rounds)
+        ratios = {
+            "predict / PyTorch": found["honshi"]["p50"] / found["pytorch"]["p50"],
+            "Predictor / ONNX Runtime": found["predictor"]["p50"] / found["onnxruntime"]["p50"],
+            "Predictor / ONNX Runtime with one thread": found["predictor"]["p50"] / found["one_thread"]["p50"],
+        }
         report["models"][model_name] = found
         for name, numbers in found.items():
             print(
-                f"{model_name:<6}{NAMES[name]:<15}  {numbers['p50'] * 1e6:>17.1f}  {numbers['p99'] * 1e6:>7.1f}   "
+                f"{model_name:<6}{NAMES[name]:<16}  {numbers['p50'] * 1e6:>17.1f}  {numbers['p99'] * 1e6:>7.1f}   "
                 f"{numbers['images_per_second']:>30,.0f}"
             )
+        print(f"      one image: {', '.join(f'{name} {ratio:.2f}' for name, ratio in ratios.items())}")
+    report["files"] = files(images, arguments.rounds)
+    print(f"\n{'files a second':<22}Pillow alone   predict_files   part")
+    for name, rates in report["files"].items():
+        print(f"{name:<22}{rates['pillow']:>12,.0f}{rates['honshi']:>16,.0f}{rates['honshi'] / rates['pillow']:>7.2f}")
     print(f"\nSingle images of each: {arguments.calls * arguments.rounds:,}, in turn.\n{machine.line()}")
     if arguments.json:
         write_json(arguments.json, report)
@@ -77,7 +106,13 @@ def runtimes(model: nn.Module) -> dict[str, tuple[Callable[[Tensor], Answers], C
     digits = [str(digit) for digit in range(10)]
     with tempfile.TemporaryDirectory() as folder:
         to_onnx(model, Path(folder) / "model.onnx")
-        session = onnxruntime.InferenceSession((Path(folder) / "model.onnx").read_bytes())
+        content = (Path(folder) / "model.onnx").read_bytes()
+    session = onnxruntime.InferenceSession(content)
+    single = onnxruntime.SessionOptions()
+    single.intra_op_num_threads = 1
+    session_of_one_thread = onnxruntime.InferenceSession(content, single)
+    predictor = honshi.Predictor(model)
+    assert predictor.engine == "onnxruntime"
     mean, std = 0.1307, 0.3081
 
     def honshi_one(pixels: Tensor) -> Answers:
@@ -86,6 +121,14 @@ def runtimes(model: nn.Module) -> dict[str, tuple[Callable[[Tensor], Answers], C
 
     def honshi_many(pixels: Tensor) -> Answers:
         predictions = predict_pixels(model, pixels)
+        return list(zip(predictions.labels, predictions.confidences, strict=True))
+
+    def predictor_one(pixels: Tensor) -> Answers:
+        prediction = predictor.predict(pixels[0])
+        return [(prediction.label, prediction.confidence)]
+
+    def predictor_many(pixels: Tensor) -> Answers:
+        predictions = predictor.predict_pixels(pixels)
         return list(zip(predictions.labels, predictions.confidences, strict=True))
 
     @torch.no_grad()
@@ -98,7 +141,7 @@ def runtimes(model: nn.Module) -> dict[str, tuple[Callable[[Tensor], Answers], C
             answers += zip(named, confidences.tolist(), strict=True)
         return answers
 
-    def onnx(pixels: Tensor) -> Answers:
+    def onnx(pixels: Tensor, session: Any = session) -> Answers:
         answers: Answers = []
         for part in pixels.split(BATCH):
             (probabilities,) = session.run(["probabilities"], {"images": part.numpy()})
@@ -106,7 +149,14 @@ def runtimes(model: nn.Module) -> dict[str, tuple[Callable[[Tensor], Answers], C
             answers += zip(named, probabilities.max(1).tolist(), strict=True)
         return answers
 
-    return {"honshi": (honshi_one, honshi_many), "pytorch": (pytorch, pytorch), "onnxruntime": (onnx, onnx)}
+    one_thread = partial(onnx, session=session_of_one_thread)
+    return {
+        "honshi": (honshi_one, honshi_many),
+        "predictor": (predictor_one, predictor_many),
+        "pytorch": (pytorch, pytorch),
+        "onnxruntime": (onnx, onnx),
+        "one_thread": (one_thread, one_thread),
+    }
 
 
 def measure(
@@ -143,6 +193,46 @@ def measure(
         }
         for name in answering
     }
+
+
+def files(images: honshi.Images, rounds: int) -> dict[str, dict[str, float]]:
+    """Files a second, of Pillow alone and of honshi, by the kind of file."""
+    torch.manual_seed(0)
+    model = MLP()
+    attach(model, Card(images.contract, images.classes))
+
+    def decode(path: Path) -> Any:
+        with Image.open(path) as opened:
+            return np.asarray(opened.convert("L"))
+
+    def pillow(paths: list[Path], threads: int) -> None:
+        with ThreadPoolExecutor(threads) as pool:
+            # One alone takes no thread, in which small files would take longer.
+            deque(map(decode, paths) if threads == 1 else pool.map(decode, paths), maxlen=0)
+
+    def answer(paths: list[Path]) -> None:
+        for found in predict_files(model, paths, images.contract):
+            assert found.prediction is not None
+
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        small = [Path(folder) / f"{number}.png" for number in range(SMALL_FILES)]
+        for path, pixels in zip(small, images.pixels[:, 0].numpy(), strict=False):
+            Image.fromarray(pixels).save(path)
+        large = [Path(folder) / f"{number}.jpg" for number in range(PHOTOGRAPHS)]
+        noise = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+        for path in large:
+            Image.fromarray(noise).resize(PHOTOGRAPH).save(path, quality=90)
+        for name, paths, threads in (("PNG, 28 x 28", small, 1), ("JPEG, 4000 x 3000", large, torch.get_num_threads())):
+            seconds: dict[str, list[float]] = {"pillow": [], "honshi": []}
+            for _ in range(rounds + 1):
+                for who, work in (("pillow", partial(pillow, threads=threads)), ("honshi", answer)):
+                    started = time.perf_counter()
+                    work(paths)
+                    seconds[who].append(time.perf_counter() - started)
+            # The first round warms the files up.
+            found[name] = {who: len(paths) / statistics.median(times[1:]) for who, times in seconds.items()}
+    return found
 
 
 if __name__ == "__main__":

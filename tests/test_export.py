@@ -123,7 +123,7 @@ def test_what_cannot_be_said_in_onnx_is_refused(tmp_path: Path) -> None:
         to_onnx(model, tmp_path / "model.onnx")
 
 
-@pytest.mark.parametrize("package", ["onnx", "onnxscript", "onnxruntime"])
+@pytest.mark.parametrize("package", ["onnx", "onnxruntime"])
 def test_a_missing_package_is_named_with_what_installs_it(
     package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,6 +131,29 @@ def test_a_missing_package_is_named_with_what_installs_it(
 
     with pytest.raises(RequestError, match=rf"{package}.*honshi\[onnx\]"):
         to_onnx(prepared("mlp"), tmp_path / "model.onnx")
+
+
+def test_only_a_model_of_other_layers_needs_what_torch_exports_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    model = nn.Sequential(nn.Flatten(), nn.GELU(), nn.Linear(144, 3))
+    model.preprocessing = GREY  # type: ignore[assignment]
+
+    to_onnx(prepared("mlp"), tmp_path / "model.onnx")
+    with pytest.raises(RequestError, match=r"onnxscript.*honshi\[onnx\]"):
+        to_onnx(model, tmp_path / "other.onnx")
+
+
+def test_a_model_of_other_layers_is_found_by_running_it(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Flatten(), nn.GELU(), nn.Linear(144, 3))
+    attach(model, Card(GREY.contract, GREY.classes, temperature=1.7))
+
+    to_onnx(model, tmp_path / "model.onnx")
+
+    images = pixels(5, model)
+    _, probabilities = asked(tmp_path / "model.onnx", images)
+    torch.testing.assert_close(probabilities.double(), predict_pixels(model, images).probabilities, rtol=0, atol=1e-5)
 
 
 def test_a_folder_in_place_of_the_file_is_named(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ NAMES = [
     "Images",
     "Normalization",
     "Prediction",
+    "Predictor",
     "Recipe",
     "Report",
     "Row",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from honshi.evaluation.history import Row
     from honshi.exam import ExamResult, test
     from honshi.experiment import Experiment
-    from honshi.prediction import Prediction, predict
+    from honshi.prediction import Prediction, Predictor, predict
     from honshi.recipe import Recipe
     from honshi.runs import Run, load_model, save
     from honshi.training import Averaging, FitResult, fit
@@ -39,6 +39,7 @@ _HOME = {
     "Images": "honshi.data",
     "Normalization": "honshi.data",
     "Prediction": "honshi.prediction",
+    "Predictor": "honshi.prediction",
     "Recipe": "honshi.recipe",
     "Report": "honshi.checks",
     "Row": "honshi.evaluation.history",
@@ -65,6 +66,7 @@ __all__ = [
     "Images",
     "Normalization",
     "Prediction",
+    "Predictor",
     "Recipe",
     "Report",
     "Row",

@@ -10,13 +10,12 @@ Shapes: n images, (c, h, w) each; k classes.
 from __future__ import annotations
 
 import copy
-import json
+import importlib
 import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -24,16 +23,12 @@ from torch import Tensor, nn
 
 from honshi.errors import ModelError, RequestError
 from honshi.files import write_whole
-from honshi.models.card import needed_card, unwrapped
+from honshi.models.card import Card, needed_card, unwrapped
+from honshi.models.graph import INPUT, OUTPUTS, describe, graph_of
 from honshi.models.modes import full_precision
 from honshi.models.outputs import of_each_class
 from honshi.pictures.contract import Normalization
-
-# How far the logits of another runtime may be from ours.
-TOLERANCE = 1e-4
-# Of how many images the file is tried with before it gets its name; not a divisor of anything.
-TRIED_IMAGES = 7
-INPUT, OUTPUTS = "images", ("logits", "probabilities")
+from honshi.prediction.engines import TOLERANCE, OnnxRuntime, Torch, difference
 
 
 @dataclass(frozen=True)
@@ -91,24 +86,61 @@ def to_onnx(model: nn.Module, path: Path) -> Exported:
         raise RequestError(
             "{path}: this is a folder. Give the name of a file: {example}.", path=path, example=path / "model.onnx"
         )
-    try:
-        import onnx  # noqa: F401
-        import onnxruntime
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise RequestError(
-            "To export ONNX, {module} is needed: pip install 'honshi[onnx]'.", module=error.name
-        ) from error
-
+    _need("onnx", "onnxruntime")
     card = needed_card(model)
-    whole = _Whole(copy.deepcopy(unwrapped(model)).cpu(), card.contract.normalization, card.temperature).eval()
-    draws = torch.Generator().manual_seed(0)
-    pixels = torch.randint(256, (TRIED_IMAGES, *card.contract.shape), generator=draws, dtype=torch.uint8)
+    kept = copy.deepcopy(unwrapped(model)).cpu().eval()
+    ours = Torch(kept, card.contract.normalization)
+    content = graph_of(kept, card)
+    engine = None if content is None else OnnxRuntime.agreeing(content, ours, card.contract.shape)
+    if content is None or engine is None:
+        content = _traced(_Whole(kept, card.contract.normalization, card.temperature), card)
+        engine = OnnxRuntime(content)
+    apart = difference(engine, ours, card.contract.shape)
+    if not apart <= TOLERANCE:
+        raise ModelError(
+            "ONNX Runtime's logits are up to {difference:.2g} from this model's, so {path} was not written. "
+            "Does the model decide by itself what to compute?",
+            difference=apart,
+            path=path,
+        )
+    import onnx
+
+    (opset,) = [entry.version for entry in onnx.load_from_string(content).opset_import if not entry.domain]
+    try:
+        write_whole(path, content)
+    except OSError as error:
+        raise RequestError("{path}: the file cannot be written: {reason}.", path=path, reason=error.strerror) from error
+    return Exported(path, len(content), opset, card.contract.shape, card.classes, apart)
+
+
+def _need(*packages: str) -> None:
+    """
+    Raises:
+        RequestError: one of them is not installed.
+    """
+    for package in packages:
+        try:
+            importlib.import_module(package)
+        except ImportError as error:
+            raise RequestError(
+                "To export ONNX, {module} is needed: pip install 'honshi[onnx]'.", module=error.name
+            ) from error
+
+
+def _traced(whole: nn.Module, card: Card) -> bytes:
+    """What torch makes of a model by running it, as the content of an ONNX file.
+
+    Raises:
+        RequestError: what torch needs for that is not installed.
+        ModelError: it cannot be expressed in ONNX.
+    """
+    _need("onnxscript")
+    pixels = torch.zeros(2, *card.contract.shape, dtype=torch.uint8)
     with _quiet():
         try:
             program = torch.onnx.export(
                 whole,
-                (pixels[:2],),
+                (pixels,),
                 dynamo=True,
                 verbose=False,
                 input_names=[INPUT],
@@ -120,32 +152,9 @@ def to_onnx(model: nn.Module, path: Path) -> Exported:
             raise ModelError("This model cannot be expressed in ONNX: {reason}", reason=reason) from error
     assert program is not None
     proto = program.model_proto
-    proto.doc_string = "uint8 pixels (n, c, h, w) to logits and calibrated probabilities (n, k)"
-    for key, value in (
-        ("honshi", version("honshi")),
-        ("classes", json.dumps(card.classes, ensure_ascii=False)),
-        ("temperature", repr(whole.temperature)),
-    ):
-        proto.metadata_props.add(key=key, value=value)
-    content = proto.SerializeToString()
-
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    (logits,) = session.run([OUTPUTS[0]], {INPUT: pixels.numpy()})
-    with torch.no_grad():
-        difference = float((torch.from_numpy(logits) - whole(pixels)[0]).abs().max())
-    if not difference <= TOLERANCE:
-        raise ModelError(
-            "ONNX Runtime's logits are up to {difference:.2g} from this model's, so {path} was not written. "
-            "Does the model decide by itself what to compute?",
-            difference=difference,
-            path=path,
-        )
-    try:
-        write_whole(path, content)
-    except OSError as error:
-        raise RequestError("{path}: the file cannot be written: {reason}.", path=path, reason=error.strerror) from error
-    (opset,) = [entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")]
-    return Exported(path, len(content), opset, card.contract.shape, card.classes, difference)
+    describe(proto, card.temperature, card.classes)
+    content: bytes = proto.SerializeToString()
+    return content
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from torch import Tensor
 import honshi
 from honshi.errors import DataNotFoundError, ImageError
 from honshi.pictures import Normalization, Preprocessing
-from honshi.pictures.prepare import looks_inverted, prepare
+from honshi.pictures.prepare import look_inverted, prepare
 
 
 @pytest.fixture
@@ -182,15 +182,15 @@ def test_invert_swaps_dark_and_light(mnist: honshi.Splits, preprocessing: Prepro
 def test_ink_on_paper_looks_inverted_to_a_model_of_chalk(mnist: honshi.Splits, preprocessing: Preprocessing) -> None:
     chalk = mnist.val.pixels[:50]
 
-    assert not any(looks_inverted(pixels, preprocessing) for pixels in chalk)
-    assert all(looks_inverted(255 - pixels, preprocessing) for pixels in chalk)
+    assert not look_inverted(chalk, preprocessing).any()
+    assert look_inverted(255 - chalk, preprocessing).all()
 
 
 def test_chalk_looks_inverted_to_a_model_of_ink(mnist: honshi.Splits) -> None:
     ink = honshi.Images(pixels=255 - mnist.val.pixels[:50], labels=mnist.val.labels[:50], classes=mnist.val.classes)
 
-    assert looks_inverted(mnist.val.pixels[0], ink.preprocessing)
-    assert not looks_inverted(ink.pixels[0], ink.preprocessing)
+    assert look_inverted(mnist.val.pixels[:1], ink.preprocessing).all()
+    assert not look_inverted(ink.pixels[:1], ink.preprocessing).any()
 
 
 # What cannot be read

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from honshi.export import INPUT, OUTPUTS, Exported, to_onnx
+from honshi.export import Exported, to_onnx
 from honshi.messages import Message
+from honshi.models.graph import INPUT, OUTPUTS
 from honshi.runs import Run, find
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from inspect import getattr_static
 
 from torch import nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
@@ -17,6 +16,8 @@ from honshi.errors import ModelError
 from honshi.pictures.contract import InputContract, Preprocessing
 
 ATTRIBUTE = "_honshi_card"
+# What a user may set on a model of his own.
+_SAID = "preprocessing"
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def card_of(model: nn.Module) -> Card | None:
     card: Card | None = getattr(unwrapped(model), ATTRIBUTE, None)
     for layer in _wrappers(model):
         # Statically: a property of that name is none of our business, nor is what it does.
-        said = getattr_static(layer, "preprocessing", None)
+        said = next((vars(at)[_SAID] for at in (layer, *type(layer).__mro__) if _SAID in vars(at)), None)
         if isinstance(said, Preprocessing):
             return Card(said.contract, said.classes, card.temperature if card is not None else 1.0)
     return card

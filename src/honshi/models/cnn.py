@@ -6,7 +6,7 @@ Shapes: b images in a batch; (c, h, w) one image; k classes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,9 @@ from torch.nn.functional import relu
 from honshi.arguments import check_count, check_range
 from honshi.errors import ArgumentError
 from honshi.native.layers import PoolingStage
+
+if TYPE_CHECKING:
+    from honshi.models.graph import Graph
 
 
 class CNN(nn.Module):
@@ -94,6 +97,12 @@ class CNN(nn.Module):
         logits: Tensor = self.classifier(self.dropout(features))  # (b, k)
         return logits
 
+    def in_graph(self, graph: Graph, x: str) -> str:
+        """What `forward` computes, as operators of ONNX."""
+        for layer in (self.stages, self.pool, self.dropout, self.classifier):
+            x = graph.layer(layer, x)
+        return x
+
 
 # Batch norm has a shift of its own, so no convolution needs a bias.
 
@@ -129,6 +138,9 @@ class GlobalAveragePool(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         return features.permute(0, 2, 3, 1).flatten(1, 2).mean(1)
 
+    def in_graph(self, graph: Graph, x: str) -> str:
+        return graph.add("Flatten", graph.add("GlobalAveragePool", x), axis=1)
+
 
 class _Residual(nn.Module):
     """x + f(x), with f a convolution, norm and activation that leave the shape as it is."""
@@ -141,3 +153,6 @@ class _Residual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Features (b, width, h, w) to the same shape."""
         return x + relu(self.norm(self.convolution(x)))
+
+    def in_graph(self, graph: Graph, x: str) -> str:
+        return graph.add("Add", x, graph.add("Relu", graph.layer(self.norm, graph.layer(self.convolution, x))))

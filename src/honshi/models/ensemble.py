@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,9 @@ from torch.nn.functional import logsigmoid
 from honshi.arguments import check_count
 from honshi.models.modes import full_precision
 from honshi.models.outputs import is_binary
+
+if TYPE_CHECKING:
+    from honshi.models.graph import Graph
 
 
 class Ensemble(nn.Module):
@@ -56,6 +60,10 @@ class Ensemble(nn.Module):
             return torch.cat([member(share) for member, share in zip(self.members, shares, strict=False)])
         return log_mean_probability([member(images) for member in self.members])
 
+    def in_graph(self, graph: Graph, x: str) -> str:
+        """What `forward` computes in eval mode, as operators of ONNX."""
+        return log_mean_probability_in_graph(graph, [graph.layer(member, x) for member in self.members])
+
 
 def log_mean_probability(logits: Sequence[Tensor]) -> Tensor:
     """Several answers (b, k) to the same images as one: the logarithm of the mean probability, (b, k).
@@ -66,3 +74,11 @@ def log_mean_probability(logits: Sequence[Tensor]) -> Tensor:
     if is_binary(answers[0]):
         return logsigmoid(answers).logsumexp(0) - logsigmoid(-answers).logsumexp(0)
     return answers.log_softmax(-1).logsumexp(0) - math.log(len(answers))
+
+
+def log_mean_probability_in_graph(graph: Graph, logits: Sequence[str]) -> str:
+    """The same as operators of ONNX, of answers with an output for each class."""
+    first = graph.places(0)
+    answers = [graph.add("Unsqueeze", graph.add("LogSoftmax", answer, axis=1), first) for answer in logits]
+    together = graph.add("ReduceLogSumExp", graph.add("Concat", *answers, axis=0), first, keepdims=0)
+    return graph.add("Sub", together, graph.weight(torch.tensor(math.log(len(logits)))))

@@ -6,11 +6,15 @@ Shapes: b images in a batch; (c, h, w) one image; k classes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from honshi.arguments import check_count, check_range
+
+if TYPE_CHECKING:
+    from honshi.models.graph import Graph
 
 
 class MLP(nn.Module):
@@ -76,3 +80,13 @@ class MLP(nn.Module):
                 x = self.dropout(x)
         logits: Tensor = getattr(self, f"layer{self.depth}")(x)  # (b, k)
         return logits
+
+    def in_graph(self, graph: Graph, x: str) -> str:
+        """What `forward` computes, as operators of ONNX."""
+        x = graph.add("Flatten", x, axis=1)
+        for number in range(1, self.depth):
+            x = graph.layer(getattr(self, f"layer{number}"), x)
+            if self.batch_norm:
+                x = graph.layer(getattr(self, f"norm{number}"), x)
+            x = graph.add("Relu", x)
+        return graph.layer(getattr(self, f"layer{self.depth}"), x)

@@ -5,11 +5,16 @@ Shapes: b images in a batch, each (c, h, w); k classes.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from honshi.arguments import check_count
-from honshi.models.ensemble import log_mean_probability
+from honshi.models.ensemble import log_mean_probability, log_mean_probability_in_graph
+
+if TYPE_CHECKING:
+    from honshi.models.graph import Graph
 
 
 class TTA(nn.Module):
@@ -58,3 +63,20 @@ class TTA(nn.Module):
                 for top, left in ((0, s), (2 * s, s), (s, 0), (s, 2 * s))
             ]
         return copies + [copy.flip(-1) for copy in copies] if self.flip else copies
+
+    def in_graph(self, graph: Graph, x: str) -> str:
+        """What `forward` computes in eval mode, as operators of ONNX."""
+        copies = [x]
+        if self.shift:
+            s, (height, width) = self.shift, graph.shape[1:]
+            wide = graph.add("Pad", x, graph.places(0, 0, s, s, 0, 0, s, s), mode="edge")
+            axes = graph.places(2, 3)
+            copies += [
+                graph.add("Slice", wide, graph.places(top, left), graph.places(top + height, left + width), axes)
+                for top, left in ((0, s), (2 * s, s), (s, 0), (s, 2 * s))
+            ]
+        if self.flip:
+            # From the last column to the one before the first, backwards.
+            ends = graph.places(-1), graph.places(-graph.shape[2] - 1), graph.places(3), graph.places(-1)
+            copies += [graph.add("Slice", copy, *ends) for copy in copies]
+        return log_mean_probability_in_graph(graph, [graph.layer(self.model, copy) for copy in copies])

@@ -185,8 +185,12 @@ class Preprocessing(InputContract):
 
 def border_brightness(pixels: Tensor) -> float:
     """Mean brightness, within [0, 1], of the outermost rows and columns of uint8 pixels (..., h, w)."""
-    edges = (pixels[..., 0, :], pixels[..., -1, :], pixels[..., :, 0], pixels[..., :, -1])
-    return torch.cat([edge.flatten() for edge in edges]).float().mean().item() / 255
+    return torch.cat([edge.flatten() for edge in edges(pixels)]).float().mean().item() / 255
+
+
+def edges(pixels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The outermost rows (..., w) and columns (..., h) of pixels (..., h, w)."""
+    return pixels[..., 0, :], pixels[..., -1, :], pixels[..., :, 0], pixels[..., :, -1]
 
 
 def _white(highest: float) -> float:

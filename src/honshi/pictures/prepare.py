@@ -17,7 +17,7 @@ from torch import Tensor
 
 from honshi.errors import ImageError
 from honshi.messages import Message
-from honshi.pictures.contract import InputContract, border_brightness
+from honshi.pictures.contract import InputContract, edges
 from honshi.pictures.digits import bring_into_form, in_form
 from honshi.pictures.opening import Source, called
 from honshi.pictures.reader import Reading, in_8_bits, plain, read
@@ -89,9 +89,11 @@ def _fitted(picture: Image.Image, contract: InputContract) -> Image.Image:
             return picture.resize(size, Image.Resampling.LANCZOS)
 
 
-def looks_inverted(pixels: Tensor, contract: InputContract) -> bool:
-    """Whether an image, uint8 (c, h, w), has a light border where training images had a dark one, or the reverse."""
-    return abs(border_brightness(pixels) - contract.background) > 0.6
+def look_inverted(pixels: Tensor, contract: InputContract) -> Tensor:
+    """Whether images, uint8 (n, c, h, w), have a light border where training images had a dark one, or the reverse;
+    bool (n,)."""
+    brightness = torch.cat([edge.flatten(1) for edge in edges(pixels)], 1).float().mean(1) / 255  # (n,)
+    return (brightness - contract.background).abs() > 0.6
 
 
 def _read(image: Picture, contract: InputContract, where: object) -> Reading:
