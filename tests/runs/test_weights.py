@@ -326,7 +326,7 @@ WRONG: dict[str, list[Any]] = {
     "normalization.mean": [[], [0.5, 0.5], [math.nan], [1e300], ["0.5"], 0.5],
     "normalization.std": [[], [0], [-1.0], [math.nan], [math.inf], [1e-300], ["0.5"]],
     "background": [None, -0.1, 7, math.nan, "dark", []],
-    "fit": ["stretch", None, 3],
+    "fit": ["squash", None, 3],
     "scale": [None, {"integers": 0}, {"integers": 0.5}, {"floats": math.inf}, {"floats": -1.0}, 255],
     "form": ["round", 3],
     "temperature": [None, 0, -1.0, math.nan, math.inf, 1e300, "warm", [1.0], True],
