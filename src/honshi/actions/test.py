@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,11 +68,14 @@ class Candidate:
             ),
         ]
 
-    def sit(self, *, expected: float | None = None, tell: Callable[[Message], None]) -> ExamResult:
+    def sit(
+        self, *, expected: float | None = None, expectations: Sequence[float] = (), tell: Callable[[Message], None]
+    ) -> ExamResult:
         """Open the test set, on the record.
 
         Args:
             expected: the accuracy within [0, 1] that is expected, recorded before the opening.
+            expectations: what each of a class expected, recorded too.
             tell: called with what there is to say while others sit.
 
         Raises:
@@ -92,6 +95,7 @@ class Candidate:
                 "looks": self.wear.looks,
                 "trials": looks.count(manifest.val_sha256, "trial"),
                 "optimism": self.wear.optimism,
+                **({"expectations": list(expectations)} if expectations else {}),
             },
         )
 

@@ -21,7 +21,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
-from honshi.errors import HonshiError, RunNotFoundError
+from honshi.errors import HonshiError, RunNotFoundError, WriteError
 from honshi.language import LANGUAGES, speaking
 from honshi.web.answers import ANSWERS
 from honshi.web.guard import Door, Guard, TooLargeError, too_large
@@ -105,6 +105,6 @@ def _spoken(answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Reque
             except RunNotFoundError as error:
                 return as_json({"error": str(error)}, 404)
             except HonshiError as error:
-                return as_json({"error": str(error)}, 422 if error.exit_code == 2 else 500)
+                return as_json({"error": str(error)}, 500 if isinstance(error, WriteError) else 422)
 
     return spoken

@@ -20,7 +20,12 @@ from honshi.errors import HonshiError, RunError
 class Child:
     """One such process; what is asked is answered in the order in which it was asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, threads: int | None = None) -> None:
+        """
+        Args:
+            threads: that compute in it; as many as torch takes, if left out.
+        """
+        self._threads = threads
         self._context = multiprocessing.get_context("spawn")
         self._process: multiprocessing.process.BaseProcess | None = None
         self._pipe: Connection | None = None
@@ -30,7 +35,9 @@ class Child:
         """Begin to load torch."""
         ours, theirs = self._context.Pipe()
         # A daemon: it ends with the server, however that ends by itself; kill -9 it notices by its pipe.
-        self._process = self._context.Process(target=_work, args=(theirs,), daemon=True, name="honshi lab")
+        self._process = self._context.Process(
+            target=_work, args=(theirs, self._threads), daemon=True, name="honshi lab"
+        )
         self._process.start()
         theirs.close()
         self._pipe = ours
@@ -75,12 +82,13 @@ class Child:
         self._process = self._pipe = None
 
 
-def _work(pipe: Connection) -> None:
+def _work(pipe: Connection, threads: int | None) -> None:
     """What the process does until nobody asks any more."""
     # Ctrl-C in the terminal is for the server, which ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from honshi.web import computing
 
+    computing.get_ready(threads)
     while True:
         try:
             what, values = pipe.recv()

@@ -32,7 +32,14 @@ class Lab:
         Raises:
             RunNotFoundError: there is none of that name.
         """
-        name = request.path_params["run"]
+        return self.run_called(request.path_params["run"])
+
+    def run_called(self, name: str) -> Run:
+        """A run by its name, looked up among those that there are.
+
+        Raises:
+            RunNotFoundError: there is none of that name.
+        """
         run = self.watch.run_called(name)
         if run is None:
             raise RunNotFoundError("There is no run called {name!r}.", name=name)

@@ -22,4 +22,9 @@ class Page:
     title: Message
 
 
-PAGES = (Page("runs", "/", Message("Runs")),)
+PAGES = (
+    Page("runs", "/", Message("Runs")),
+    Page("train", "/train", Message("Train")),
+    Page("draw", "/draw", Message("Draw")),
+    Page("exam", "/exam", Message("Exam")),
+)

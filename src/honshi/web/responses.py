@@ -23,7 +23,7 @@ async def body_of(request: Request) -> Mapping[str, Any]:
     Raises:
         RequestError: it is none.
     """
-    if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
+    if _kind(request) != "application/json":
         raise RequestError("The lab takes JSON here.")
     try:
         value = json.loads(await request.body())
@@ -32,3 +32,30 @@ async def body_of(request: Request) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise RequestError("The lab takes a JSON object here, with named values.")
     return value
+
+
+async def bytes_of(request: Request) -> bytes:
+    """The bytes that were sent as they are.
+
+    Raises:
+        RequestError: they were sent as something else, as a form is.
+    """
+    if _kind(request) != "application/octet-stream":
+        raise RequestError("The lab takes plain bytes here: application/octet-stream.")
+    return await request.body()
+
+
+def number_of(request: Request, name: str, most: int) -> int:
+    """A whole number in the address, from 1 on.
+
+    Raises:
+        RequestError: it is none.
+    """
+    text = request.query_params.get(name, "")
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(most)) and 1 <= int(text) <= most):
+        raise RequestError("{name} is a whole number from 1 to {most}, not {text!r}.", name=name, most=most, text=text)
+    return int(text)
+
+
+def _kind(request: Request) -> str:
+    return request.headers.get("content-type", "").split(";")[0].strip().lower()

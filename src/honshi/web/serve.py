@@ -55,15 +55,16 @@ def serve(
         RequestError: nothing can listen at that address.
         WriteError: the token cannot be kept.
     """
-    child, slow = Child(), Child()
-    child.start()  # loads torch while everything else gets ready
+    # One image is computed in less time than threads take to begin together, above all beside a training.
+    quick, slow = Child(threads=1), Child()
+    quick.start()  # loads torch while everything else gets ready
     try:
         with _listening(host, port) as listener:
             bound = listener.getsockname()[1]
             door = _door(host, bound)
             watch = Watch(folder)
             watch.changes()
-            app = make_app(Lab(watch, child, slow), door)
+            app = make_app(Lab(watch, quick, slow), door)
             address = f"http://{_shown(host)}:{bound}/?token={quote(door.token)}"
 
             def ready() -> None:
@@ -84,7 +85,7 @@ def serve(
             )
             _Server(config, watch, ready).run(sockets=[listener])
     finally:
-        child.stop()
+        quick.stop()
         slow.stop()
 
 

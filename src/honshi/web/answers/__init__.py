@@ -5,6 +5,6 @@ Each takes the `Lab` and the request and returns JSON. What needs torch is asked
 
 from __future__ import annotations
 
-from honshi.web.answers import runs
+from honshi.web.answers import drawing, exam, runs, trainings
 
-ANSWERS = {**runs.ANSWERS}
+ANSWERS = {**runs.ANSWERS, **trainings.ANSWERS, **drawing.ANSWERS, **exam.ANSWERS}

@@ -15,7 +15,7 @@ from honshi.recipe import Recipe
 from honshi.runs import Run
 from honshi.web.charts import reduced
 from honshi.web.lab import Lab
-from honshi.web.responses import as_json, body_of
+from honshi.web.responses import as_json, body_of, number_of
 
 CURVES = ("train_loss", "val_loss", "train_accuracy", "val_accuracy", "lr")
 MOST_COLUMNS, MOST_COMPARED = 4000, 64
@@ -26,14 +26,8 @@ PICTURES = ("curves.png", "diagnosis.png", "confusion.png", "mistakes.png", "rel
 async def history(lab: Lab, request: Request) -> Response:
     """The curves of a run, as many points as the picture has columns."""
     run = lab.run(request)
-    columns = _count(request.query_params.get("columns", "600"))
+    columns = number_of(request, "columns", MOST_COLUMNS)
     return as_json(await asyncio.to_thread(_curves, run, columns))
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_COLUMNS):
-        raise RequestError("A picture has 1 to {most} columns, not {text!r}.", most=MOST_COLUMNS, text=text)
-    return int(text)
 
 
 def _curves(run: Run, columns: int) -> dict[str, Any]:

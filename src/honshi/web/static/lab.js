@@ -14,11 +14,15 @@ export const percent = (value, digits = 2) => `${(100 * value).toFixed(digits)} 
 
 export class AnswerError extends Error {}
 
-// Plain values from the server; what is wrong is thrown in its words.
-export async function ask(path, body) {
-  const options = body === undefined ? {} : {
-    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
-  };
+// Plain values from the server, by GET without a body; what is wrong is thrown in its words.
+export const ask = (path, body) => fetched(path, body === undefined ? {} : posted("application/json", JSON.stringify(body)));
+
+// The same for bytes that are sent.
+export const send = (path, bytes) => fetched(path, posted("application/octet-stream", bytes));
+
+const posted = (kind, body) => ({ method: "POST", headers: { "Content-Type": kind }, body });
+
+async function fetched(path, options) {
   let response;
   try {
     response = await fetch(path, options);
@@ -43,6 +47,17 @@ export function element(name, attributes = {}, ...children) {
   made.append(...children);
   return made;
 }
+
+// The same for a picture of lines and words.
+export function svg(name, attributes = {}, ...children) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+// Full-width digits are digits, and so is their comma.
+export const plain = (typed) => typed.normalize("NFKC").replace(/、/g, ",").trim();
 
 // Every tab has one connection in common, for a browser opens only six to a server.
 export function listen(heard) {

@@ -1,8 +1,7 @@
-"""What the child process can be asked: from plain values to plain values, by the actions of the command line."""
+"""What the curves of runs say."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from honshi.language import speaking
@@ -25,13 +24,3 @@ def compare(first: str, second: str, language: str) -> dict[str, Any]:
     with speaking(language):
         found = action(first, second)
         return {**found.to_dict(), "sentences": [str(sentence) for sentence in found.sentences]}
-
-
-def ready() -> bool:
-    """That torch is loaded."""
-    import torch  # noqa: F401
-
-    return True
-
-
-ASKED: dict[str, Callable[..., Any]] = {"compare": compare, "diagnose": diagnose, "ready": ready}
