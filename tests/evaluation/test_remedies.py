@@ -13,9 +13,6 @@ from honshi.experiment import Experiment
 from honshi.recipe import Recipe, built_in
 
 LECTURE = Recipe.read("lecture")
-NO_OPTIONS = dict.fromkeys(
-    ("data", "epochs", "lr", "batch_size", "hidden", "dropout", "seed", "subset", "drop_leaks", "val", "device")
-)
 
 
 def names(verdict: Verdict, recipe: Recipe) -> list[str]:
@@ -44,7 +41,7 @@ def test_the_command_does_what_the_remedy_says(tmp_path: Path) -> None:
             settings = tuple(word for word in rest if "=" in word)
 
             assert (honshi, train, recipe) == ("honshi", "train", str(path))
-            assert read_recipe(recipe, settings, NO_OPTIONS) == LECTURE.changed(remedy.changes)
+            assert read_recipe(recipe, settings, {}) == LECTURE.changed(remedy.changes)
 
 
 def test_the_lectures_remedies_are_offered_against_overfitting() -> None:

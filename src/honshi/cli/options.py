@@ -72,7 +72,7 @@ def read_recipe(name: str, settings: tuple[str, ...], options: dict[str, Any]) -
     Args:
         name: of a recipe, or the path of data: then it is the recipe that suits these.
         settings: of ``--set``.
-        options: by their names.
+        options: those that were given, by their names.
 
     Raises:
         RecipeError: by the recipe; by a setting that is not KEY=VALUE.
@@ -81,7 +81,7 @@ def read_recipe(name: str, settings: tuple[str, ...], options: dict[str, Any]) -
     from honshi.recipe import Recipe
 
     if names_data(name):
-        if options["data"] is not None:
+        if options.get("data") is not None:
             raise RecipeError(
                 "{name} is data, and so is what --data names: give one of them, or the name of a recipe in front.",
                 name=name,
@@ -99,10 +99,10 @@ def read_recipe(name: str, settings: tuple[str, ...], options: dict[str, Any]) -
     recipe = Recipe.read(name)
     kind = changes.get("model.kind", recipe.model.kind)
     for option, key, _, _ in _OPTIONS:
-        value = options[option.removeprefix("--").replace("-", "_")]
-        if value is not None:
+        given = options.get(option.removeprefix("--").replace("-", "_"))
+        if given is not None:
             _check_that_the_model_has_it(option, key, kind)
-            changes[key] = _READ.get(option, lambda value: value)(value)
+            changes[key] = _READ.get(option, lambda value: value)(given)
     return recipe.changed(changes)
 
 

@@ -28,7 +28,7 @@ __getattr__ = lazily(
         "Examples": "honshi.data.examples",
         "Images": "honshi.data.images",
         "Normalization": "honshi.pictures.contract",
-        "Sealed": "honshi.data.sealed",
+        "Sealed": "honshi.data.splits",
         "Splits": "honshi.data.split",
         "load": "honshi.data.split",
     },

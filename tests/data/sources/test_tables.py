@@ -65,7 +65,7 @@ class TestWriting:
         assert ("Shift-JIS" in said(listing)) == (encoding == "cp932")
 
     def test_an_encoding_that_is_neither_is_refused(self, pictures: Path) -> None:
-        with pytest.raises(DataRefusedError, match=r"neither in UTF-8 nor in Shift-JIS: byte 19 fits neither"):
+        with pytest.raises(DataRefusedError, match=r"neither in UTF-8 nor in Shift-JIS: byte 18 fits neither"):
             listing_of(table(pictures, b"path,label\na.png,c\xff\xff\nb.png,d\n"))
 
     def test_a_quote_that_is_not_closed_swallows_no_rows(self, pictures: Path) -> None:
@@ -96,6 +96,11 @@ FIELDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0
 TABLES = st.lists(st.lists(FIELDS, min_size=2, max_size=2), min_size=1, max_size=8)
 
 
+def without_spaces(table: list[list[str]]) -> list[list[str]]:
+    stripped = [[field.lstrip(" ") for field in row] for row in table]
+    return [row for row in stripped if any(row)]
+
+
 class TestParsing:
     @given(
         content=TABLES,
@@ -114,14 +119,10 @@ class TestParsing:
         except UnicodeEncodeError:
             assume(False)
         found = [row for _, row in rows(stream, Written(encoding, separator), "t")]
-        wanted = [row for row in content if any(row)]
         if quoting == csv.QUOTE_ALL:
-            assert found == [row for row in wanted if any(row)]
-        else:
-            # White space behind a separator belongs to no field.
-            assert [[field.lstrip(" ") for field in row] for row in found] == [
-                [field.lstrip(" ") for field in row] for row in wanted if any(field.strip(" ") for field in row)
-            ] or any(not any(field.strip(" ") for field in row) for row in wanted)
+            assert found == [row for row in content if any(row)]
+        else:  # white space behind a separator belongs to no field
+            assert without_spaces(found) == without_spaces(content)
 
     @given(names=TABLES, separator=st.sampled_from(",\t;|"))
     def test_the_separator_is_known_by_the_names_of_columns(self, names: list[list[str]], separator: str) -> None:

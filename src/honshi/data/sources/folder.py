@@ -72,6 +72,11 @@ def open_tree(tree: Tree, columns: Mapping[str, str | int] | None) -> Listing:
     raise _nothing(tree)
 
 
+def _own_pictures(tree: Tree, found: Layout) -> bool:
+    """Whether pictures lie directly in a folder."""
+    return any(pictures_in(tree, [found.here]))
+
+
 def _tables(found: Layout) -> dict[str, int | None]:
     """The tables that lie directly in a folder, and for each the part that it is: several of them are parts."""
     names = [name for name in found.here.files if name.lower().endswith(TEXT_SUFFIXES)]
@@ -106,14 +111,10 @@ def _inner(tree: Tree) -> tuple[Layout, list[Message]]:
     """The layout of the folder that holds the data: the root, or the only one in it, at whatever depth."""
     notes: list[Message] = []
     found, passed = without_runs(layout(tree.folders, ""))
-    while (
-        len(found.inside) == 1
-        and not _tables(found)
-        and not any(tree.is_picture(found.here.below(name)) for name in found.here.files)
-    ):
+    while len(found.inside) == 1 and not _tables(found) and not _own_pictures(tree, found):
         ((name, folders),) = found.inside.items()
         inside, passed_inside = without_runs(layout(folders, found.here.below(name)))
-        if part_of(name) is not None or any(map(tree.is_picture, map(inside.here.below, inside.here.files))):
+        if part_of(name) is not None or _own_pictures(tree, inside):
             break
         if not inside.inside and not _tables(inside):
             break
