@@ -25,7 +25,7 @@ $(BIN)/python:
 
 # One stamp for each set of packages: a second call installs nothing.
 $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[lab]'
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[lab,photos]'
 	$(BIN)/python -m scripts.charts
 	@touch $@
 

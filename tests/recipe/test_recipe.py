@@ -265,7 +265,7 @@ class TestWhatDoesNotHoldTogether:
     @pytest.mark.parametrize(
         ("toml", "sentence"),
         [
-            ("optimizer.kind = 'sdg'", "optimizer.kind is 'sdg'; it can be 'sgd', 'adam', 'adamw', 'muon'."),
+            ("optimizer.kind = 'sdg'", "optimizer.kind is 'sdg'; it can be 'sgd', 'adam', 'adamw', 'muon', 'path'."),
             ("schedule.kind = 1", "schedule.kind is '1'; it can be 'constant', 'step', 'cosine', 'one-cycle'."),
             ("loss.kind = 'mse'", "loss.kind: input should be 'cross-entropy' (it is 'mse')."),
         ],

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from honshi.data import Splits
+from honshi.data import Examples, Splits
 from honshi.data.sources import lasting_name
 from honshi.errors import HonshiError, NonFiniteLossError, RequestError
 from honshi.evaluation.comparison import RecipeComparison, compare_recipes
@@ -318,7 +318,7 @@ class _Cycle:
     """What all trials share."""
 
     run: Run
-    splits: Splits
+    splits: Splits[Examples]
     neighbour: float
     available: int
     seeds: int

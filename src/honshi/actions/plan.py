@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 from honshi.data.leak_policy import compared, describe
 from honshi.experiment import Experiment
 from honshi.messages import Message
-from honshi.models import layer_table, network_in, parameter_count
+from honshi.models import Frozen, layer_table, network_in, parameter_count
 from honshi.recipe import AugmentOptions, Options, TTAOptions
 from honshi.runs.environment import device_name
 
@@ -91,10 +92,15 @@ def _classes(experiment: Experiment) -> Message:
 
 def _model(experiment: Experiment) -> list[Line]:
     recipe, model = experiment.recipe, experiment.model
+    network: nn.Module = network_in(model)
+    shape: tuple[int, ...] = experiment.splits.train.shape
+    if isinstance(network, Frozen):
+        # What learns; a backbone has a hundred layers.
+        shape, network = (network.head.features,), network.head
     layers = [
         f"{layer.name} {layer.kind} → {'×'.join(map(str, layer.output))}"
         + (f" ({layer.parameters:,})" if layer.parameters else "")
-        for layer in layer_table(network_in(model), experiment.splits.train.shape)
+        for layer in layer_table(network, shape)
     ]
     lines = [
         _line(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from honshi import exam
-from honshi.data import Splits
+from honshi.data import Examples, Splits
 from honshi.errors import RequestError
 from honshi.evaluation.intervals import wilson
 from honshi.exam import ExamResult, Sitting
@@ -32,7 +32,7 @@ class Candidate:
     """
 
     run: Run
-    splits: Splits
+    splits: Splits[Examples]
     sitting: Sitting
     wear: Wear
     result: ExamResult | None

@@ -16,6 +16,7 @@ from honshi.evaluation.diagnosis import split_verdict
 from honshi.evaluation.history import Row
 from honshi.experiment import Experiment, look_before_training, splits_of
 from honshi.experiment.seeds import Seeds
+from honshi.features import Seen
 from honshi.messages import Message
 from honshi.recipe import Recipe
 from honshi.runs import Run, find
@@ -86,7 +87,7 @@ class SeedEnded:
     seconds: float
 
 
-Event: TypeAlias = Reading | Message | Began | Stepped | EpochEnded
+Event: TypeAlias = Reading | Message | Began | Seen | Stepped | EpochEnded
 Tell: TypeAlias = Callable[[Event], None]
 
 
@@ -176,6 +177,7 @@ def train(
             result = experiment.train(
                 run,
                 on_begin=lambda done: tell(Began(run, Plan.of(experiment, warnings), epochs, steps, done)),
+                on_seen=tell,
                 on_epoch=lambda row: tell(EpochEnded(row)),
                 on_step=(lambda step: tell(Stepped(step))) if on_step and world.first else None,
             )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from honshi.cli.console import console, json_option, print_json, print_next, print_plan
+from honshi.cli.features import FeaturesBar
 from honshi.cli.loading import loading
 from honshi.cli.options import given_options, read_recipe, recipe_options
 from honshi.cli.reading import ReadingReport
@@ -91,6 +92,8 @@ class _Report:
         self.began: Began | None = None
         self.done = 0
         self.drawn = 0.0
+        self.learns = False
+        self.features = FeaturesBar(screen)
         self.bar = Progress(
             TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
             BarColumn(),
@@ -108,6 +111,7 @@ class _Report:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.reading.close()
         self.bar.stop()
+        self.features.stop()
         if kind is KeyboardInterrupt and self.began is not None and self.began.run.state.exists():
             self.screen.print(
                 f"\nStopped. Go on with: honshi train --resume {quote(str(self.began.run.path))}", soft_wrap=True
@@ -116,28 +120,41 @@ class _Report:
     def __call__(self, event: Event) -> None:
         from honshi.actions.train import Began, EpochEnded, Stepped
         from honshi.data.store import Reading
+        from honshi.features import Seen
         from honshi.messages import Message
 
         match event:
             case Began():
                 self.began, self.done = event, event.done
                 print_plan(self.screen, event.plan)
-                self.screen.print("epoch   train loss  accuracy    val loss  accuracy   seconds", style="bold")
-                self.bar.start()
-                self._move(0, total=event.epochs * event.steps, visible=True)
-            # The screen is not redrawn more often than anyone can see.
-            case Stepped(step=step) if (now := time.perf_counter()) - self.drawn > 0.1:
-                self.drawn = now
-                self._move(step)
+            case Reading() | Message():
+                self.reading(event)
+            case Seen():
+                self.features(event)
+            case Stepped(step=step):
+                self._begin()
+                # The screen is not redrawn more often than anyone can see.
+                if (now := time.perf_counter()) - self.drawn > 0.1:
+                    self.drawn = now
+                    self._move(step)
             case EpochEnded(row=row):
+                self._begin()
                 self.done = row.epoch
                 self._move(0)
                 self.screen.print(
                     f"{row.epoch:>5}   {row.train_loss:>10.4f}  {row.train_accuracy:>8.2%}  {row.val_loss:>10.4f}  "
                     f"{row.val_accuracy:>8.2%}  {row.seconds:>8.2f}"
                 )
-            case Reading() | Message():
-                self.reading(event)
+
+    def _begin(self) -> None:
+        """Show the bar, once it learns."""
+        if not self.learns:
+            self.learns = True
+            self.screen.print("epoch   train loss  accuracy    val loss  accuracy   seconds", style="bold")
+            self.bar.start()
+            assert self.began is not None
+            self._move(0, total=self.began.epochs * self.began.steps, visible=True)
+            self.bar.refresh()
 
     def _move(self, step: int, **fields: Any) -> None:
         assert self.began is not None

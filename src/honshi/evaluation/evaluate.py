@@ -19,6 +19,7 @@ from honshi.errors import ModelError
 from honshi.evaluation.answers import Criterion, ask, check_labels, classes_of, loss_of
 from honshi.evaluation.intervals import wilson
 from honshi.evaluation.metrics import ClassScore, confusion_matrix, per_class
+from honshi.features import at_the_head
 from honshi.losses import CrossEntropy
 from honshi.models.modes import evaluating
 from honshi.models.outputs import is_binary
@@ -65,6 +66,7 @@ def infer(model: nn.Module, data: Data, batch_size: int = BATCH_SIZE) -> tuple[T
         SealedError: the data are the sealed test set.
         ModelError: there are no images, or the model does not give logits.
     """
+    model, data = at_the_head(model, data)
     device = device_of(model)
     with evaluating(model) as scored, compiled_layers(scored), threads.giving_way():
         answers, truths = [], []

@@ -20,6 +20,7 @@ from torch.nn.parameter import is_lazy
 
 from honshi.data.copies import Leak, find_leaks
 from honshi.data.examples import Examples
+from honshi.data.fitted import brought_to
 from honshi.data.sealed import Sealed, unseal
 from honshi.errors import AlreadyOpenedError, HonshiError, ModelError, RequestError, WriteError
 from honshi.evaluation.evaluate import Evaluation, evaluate
@@ -28,6 +29,7 @@ from honshi.exam.rehearsal import rehearse
 from honshi.exam.result import ExamResult
 from honshi.files import write_whole
 from honshi.messages import Message
+from honshi.models import Frozen, network_in
 from honshi.models.card import card_of, unwrapped
 from honshi.models.identity import identity_of
 
@@ -229,6 +231,8 @@ class Sitting:
     def _as_trained(self) -> Examples:
         """The images as the model is used to see them."""
         card = card_of(self.model)
+        if card is not None and isinstance(network_in(self.model), Frozen):
+            return brought_to(self.images, card.contract)  # a backbone says what it wants
         if card is None or len(card.contract.normalization.mean) not in (1, self.images.shape[0]):
             return self.images  # the rehearsal says what does not fit
         return self.images.normalized_by(card.contract.normalization)

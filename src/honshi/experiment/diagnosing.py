@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from honshi import losses
-from honshi.data import Splits
+from honshi.data import Examples, Splits
 from honshi.errors import RunError
 from honshi.evaluation.diagnosis import Diagnosis, Divergence, diagnose
 from honshi.evaluation.evaluate import loss_and_accuracy
@@ -40,7 +40,7 @@ def diagnose_run(run: Run, data: str | None = None) -> Diagnosis:
 
 def diagnose_training(
     recipe: Recipe,
-    splits: Splits,
+    splits: Splits[Examples],
     rows: list[Row],
     model: nn.Module | None,
     divergence: Divergence | None = None,

@@ -31,11 +31,13 @@ from honshi.evaluation.calibration import fit_temperature
 from honshi.evaluation.diagnosis import Divergence
 from honshi.evaluation.evaluate import infer
 from honshi.evaluation.history import Row, best_row
-from honshi.experiment.loading import load_splits
+from honshi.experiment.loading import as_wanted, load_splits
+from honshi.features import Seen, see
+from honshi.features.stage import frozen_in
 from honshi.files import write_json
 from honshi.messages import Message
 from honshi.models.card import attach, needed_card
-from honshi.recipe import Recipe
+from honshi.recipe import AugmentOptions, Recipe
 from honshi.runs import Run, looks
 from honshi.runs.environment import describe
 from honshi.runs.session import Session
@@ -86,7 +88,7 @@ class Experiment:
         device = pick_device(recipe.training.device)
         world.check(recipe.training.batch_size, device)
         started = time.perf_counter()
-        splits = splits or load_splits(recipe, tell)
+        splits = as_wanted(splits or load_splits(recipe, tell), recipe.model)
         load_seconds = time.perf_counter() - started
         train = splits.train
         batch_size = recipe.training.batch_size
@@ -102,7 +104,8 @@ class Experiment:
             model = models.build(recipe.model, train.shape, len(train.classes), recipe.tta).to(device)
         criterion = losses.build(recipe.loss, train.class_counts()).to(device)
         optimizer = optimizers.build(recipe.optimizer, model)
-        steps = math.ceil(len(train) / batch_size)
+        rows = len(train) * max(1, recipe.model.kept_views(recipe.augment != AugmentOptions()))
+        steps = 1 if isinstance(optimizer, optimizers.Path) else math.ceil(rows / batch_size)
         schedule = optimizers.build_schedule(recipe.schedule, optimizer, steps, recipe.training.epochs)
         return cls(recipe, splits, model, criterion, optimizer, schedule, device, steps, load_seconds, world)
 
@@ -110,6 +113,17 @@ class Experiment:
     def leaks(self) -> list[Leak]:
         """The validation images that are among the training images too; searched once for the same images."""
         return leaks_into_validation(self.splits.train, self.splits.val)
+
+    def see(self, on_seen: Callable[[Seen], None] | None = None) -> None:
+        """Compute what a frozen backbone sees in the images, where it is not kept yet; nothing of any other model.
+
+        Args:
+            on_seen: called as it goes on.
+        """
+        frozen = frozen_in(self.model)
+        if frozen is not None:
+            see(frozen, self.splits.train, augment.build(self.recipe.augment), on_seen)
+            see(frozen, self.splits.val, None, on_seen)
 
     def fit(
         self,
@@ -155,6 +169,7 @@ class Experiment:
         run: Run,
         *,
         on_begin: Callable[[int], None] | None = None,
+        on_seen: Callable[[Seen], None] | None = None,
         on_epoch: Callable[[Row], None] | None = None,
         on_step: Callable[[int], None] | None = None,
     ) -> FitResult:
@@ -166,7 +181,8 @@ class Experiment:
         Args:
             run: its folder.
             on_begin: called with the number of finished epochs, once the run has begun or goes on.
-            on_epoch, on_step: as for `honshi.fit`; all three in the first process alone.
+            on_seen: called as features of a frozen backbone are computed.
+            on_epoch, on_step: as for `honshi.fit`; all of them in the first process alone.
 
         Raises:
             KeyboardInterrupt: it was stopped.
@@ -188,6 +204,7 @@ class Experiment:
                 if result.interrupted:
                     raise KeyboardInterrupt
                 return result
+            self.see(on_seen)
             return self._train(run, session, rows, on_epoch, on_step)
 
     def _begin(self, run: Run, session: Session) -> list[Row]:

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from torch import nn
 
 from honshi.checks import before_training
 from honshi.data import Examples, Splits, load
+from honshi.data.fitted import brought_to
+from honshi.data.sources import is_published
 from honshi.data.split import load_again
 from honshi.data.store import Reading
 from honshi.errors import DataError, DataNotFoundError, IdxError, RunError
 from honshi.messages import Message
-from honshi.recipe import Recipe
+from honshi.models import input_contract
+from honshi.recipe import ModelOptions, Recipe
 from honshi.runs import Run, find, looks
 
 
 def load_splits(recipe: Recipe, tell: Callable[[Reading | Message], None] | None = None) -> Splits:
     """The data that a recipe asks for, read and split; how far the reading of own pictures is, is told."""
-    data = recipe.data
+    data, size, fit = recipe.data, recipe.data.size, recipe.data.fit
+    contract = input_contract(recipe.model)
+    if contract is not None and not is_published(data.source):
+        # Own pictures are read as the backbone wants them, unless it is said otherwise.
+        size, fit = size or contract.shape[1], fit or contract.fit
     splits = load(
         data.source,
         val=data.val,
@@ -26,8 +34,8 @@ def load_splits(recipe: Recipe, tell: Callable[[Reading | Message], None] | None
         normalize=data.normalize,
         subset=data.subset,
         drop_leaks=data.drop_leaks,
-        size=data.size,
-        fit=data.fit,
+        size=size,
+        fit=fit,
         test=data.test,
         group=data.group,
         columns=data.columns,
@@ -36,6 +44,19 @@ def load_splits(recipe: Recipe, tell: Callable[[Reading | Message], None] | None
     )
     looks.adopt(splits.val)
     return splits
+
+
+def as_wanted(splits: Splits[Examples], options: ModelOptions) -> Splits[Examples]:
+    """The data as a kind of model wants its images, where it does not take them as they are.
+
+    Raises:
+        ModelError: its backbone is not installed, or cannot be had.
+    """
+    contract = input_contract(options)
+    if contract is None:
+        return splits
+    train, val = (brought_to(part, contract) for part in (splits.train, splits.val))
+    return replace(splits, train=train, val=val)
 
 
 def look_before_training(splits: Splits[Examples]) -> list[Message]:
@@ -53,7 +74,7 @@ def look_before_training(splits: Splits[Examples]) -> list[Message]:
     return [*splits.notes, *(finding.message for finding in findings)]
 
 
-def open_finished(name: str, data: str | None = None) -> tuple[Run, nn.Module, Splits]:
+def open_finished(name: str, data: str | None = None) -> tuple[Run, nn.Module, Splits[Examples]]:
     """A finished run with its model and the data that it was trained on.
 
     Args:
@@ -68,7 +89,7 @@ def open_finished(name: str, data: str | None = None) -> tuple[Run, nn.Module, S
     return run, run.model(), splits_of(run, data)
 
 
-def splits_of(run: Run, data: str | None = None) -> Splits:
+def splits_of(run: Run, data: str | None = None) -> Splits[Examples]:
     """The data that a run was trained on: the same images in the same parts, wherever they lie now.
 
     Args:
@@ -108,4 +129,4 @@ def splits_of(run: Run, data: str | None = None) -> Splits:
     looks.adopt(splits.val)
     if splits.changes is not None:
         run.note_changes(splits.changes)
-    return splits
+    return as_wanted(splits, run.recipe.model)

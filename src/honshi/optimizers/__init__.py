@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from honshi.optimizers.muon import Muon
+from honshi.optimizers.path import Path
 from honshi.optimizers.schedules import build_schedule, rate_factor
-from honshi.recipe import AdamOptions, MuonOptions, OptimizerOptions, SGDOptions
+from honshi.recipe import AdamOptions, MuonOptions, OptimizerOptions, PathOptions, SGDOptions
 
-__all__ = ["Muon", "build", "build_schedule", "rate_factor"]
+__all__ = ["Muon", "Path", "build", "build_schedule", "rate_factor"]
 
 
 def build(options: OptimizerOptions, model: nn.Module) -> torch.optim.Optimizer:
@@ -25,12 +26,14 @@ def build(options: OptimizerOptions, model: nn.Module) -> torch.optim.Optimizer:
     pulls them off where the data put them.
     """
     _leave_the_compiler_asleep()
-    decayed = [parameter for parameter in model.parameters() if parameter.dim() > 1]
-    others = [parameter for parameter in model.parameters() if parameter.dim() <= 1]
+    # A frozen backbone has parameters that nobody trains.
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    decayed = [parameter for parameter in trained if parameter.dim() > 1]
+    others = [parameter for parameter in trained if parameter.dim() <= 1]
     groups: list[dict[str, Any]] = [{"params": [*decayed, *others]}]
     if options.weight_decay:
         groups = [{"params": decayed, "weight_decay": options.weight_decay}, {"params": others}]
-    device = next(model.parameters()).device
+    device = trained[0].device
     # One kernel for Adam's whole update where the device has it, instead of ten a parameter. Plain SGD
     # has only one a parameter, and on a CPU nothing is won.
     fused = device.type in ("cpu", "cuda")
@@ -48,6 +51,8 @@ def build(options: OptimizerOptions, model: nn.Module) -> torch.optim.Optimizer:
                 momentum=options.momentum,
                 weight_decay=options.weight_decay,
             )
+        case PathOptions():
+            return Path(decayed, others, lr=options.lr, weight_decay=options.weight_decay, fall=options.fall)
         case SGDOptions():
             optimizer: torch.optim.Optimizer = torch.optim.SGD(
                 groups, lr=lr, momentum=options.momentum, nesterov=options.nesterov, fused=graph or None
@@ -68,11 +73,13 @@ def _hidden_matrices(model: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
 
     Of an ensemble each member has a last layer: all that answer with as many numbers as the very last.
     """
-    layers = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    layers = [module for module in model.modules() if isinstance(module, nn.Linear) and module.weight.requires_grad]
     last = {id(layer.weight) for layer in layers if layer.out_features == layers[-1].out_features}
     matrices: list[Tensor] = []
     others: list[Tensor] = []
     for parameter in model.parameters():
+        if not parameter.requires_grad:
+            continue
         (others if parameter.dim() < 2 or id(parameter) in last else matrices).append(parameter)
     return matrices, others
 

@@ -6,10 +6,11 @@ Free of torch, so that a wrong option is said at once. A kind of model is added 
 
 from honshi.recipe.cnn import CNNOptions
 from honshi.recipe.data import AugmentOptions, DataOptions
+from honshi.recipe.frozen import FrozenOptions
 from honshi.recipe.loss import CrossEntropyOptions, LossOptions
 from honshi.recipe.mlp import MLPOptions
 from honshi.recipe.model import ModelOptions, TTAOptions, kind_called, kinds, register
-from honshi.recipe.optimizer import AdamOptions, MuonOptions, OptimizerOptions, SGDOptions
+from honshi.recipe.optimizer import AdamOptions, MuonOptions, OptimizerOptions, PathOptions, SGDOptions
 from honshi.recipe.options import Changes, Options
 from honshi.recipe.recipe import Recipe, built_in
 from honshi.recipe.schedule import ConstantOptions, CosineOptions, OneCycleOptions, ScheduleOptions, StepOptions
@@ -25,6 +26,7 @@ __all__ = [
     "CosineOptions",
     "CrossEntropyOptions",
     "DataOptions",
+    "FrozenOptions",
     "LossOptions",
     "MLPOptions",
     "ModelOptions",
@@ -32,6 +34,7 @@ __all__ = [
     "OneCycleOptions",
     "OptimizerOptions",
     "Options",
+    "PathOptions",
     "Recipe",
     "SGDOptions",
     "ScheduleOptions",

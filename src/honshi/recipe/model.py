@@ -61,6 +61,15 @@ class ModelOptions(Options):
         """Whether it cannot be trained on a mini-batch of a single image of this shape."""
         return False
 
+    def kept_views(self, augmented: bool) -> int:
+        """Of how many views of each training image its features can be kept; 0 where they cannot, because it learns
+        them.
+
+        Args:
+            augmented: whether the training images are changed at random.
+        """
+        return 0
+
     def described(self) -> str:
         """The kind in a line, as plans and tables have it."""
         return f"{self.members} × {self.kind}" if self.members > 1 else self.kind

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self, TypeAlias
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from honshi.recipe.kinds import Kinds
-from honshi.recipe.options import Flag, Fraction, NotNegative, Options, Positive, problem
+from honshi.recipe.options import Flag, Float, Fraction, NotNegative, Options, Positive, problem
 from honshi.recipe.ranges import Choices, Range
 
 
@@ -92,6 +92,29 @@ class MuonOptions(_Optimizer):
         return True
 
 
-OptimizerOptions: TypeAlias = SGDOptions | AdamOptions | MuonOptions
+class PathOptions(_Optimizer):
+    """All images at once by L-BFGS to the very minimum, in each epoch with less weight decay than in the one before.
 
-OPTIMIZERS: Kinds[_Optimizer] = Kinds("sgd", SGDOptions, AdamOptions, MuonOptions)
+    For a linear model, of which that minimum is the one there is. ``weight_decay`` is that of the first epoch; each
+    following one has ``fall`` times that of the one before. ``lr`` is the length of the first step that is tried.
+    """
+
+    rates = Range(low=0.5, high=1.0)
+
+    kind: Literal["path"] = "path"
+    lr: Positive = 1.0
+    weight_decay: Positive = 3.0
+    fall: Annotated[Float, Field(gt=0, le=1)] = 0.5
+
+    @property
+    def decays(self) -> Choices:
+        return Choices(choices=(1.0, 3.0, 10.0))
+
+    @property
+    def least_decay(self) -> float:
+        return 3.0
+
+
+OptimizerOptions: TypeAlias = SGDOptions | AdamOptions | MuonOptions | PathOptions
+
+OPTIMIZERS: Kinds[_Optimizer] = Kinds("sgd", SGDOptions, AdamOptions, MuonOptions, PathOptions)

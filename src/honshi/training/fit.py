@@ -26,9 +26,11 @@ from honshi.data.augment import Augmentation
 from honshi.data.batches import Batches, Data, OnDevice
 from honshi.data.examples import Examples
 from honshi.data.sealed import Sealed
-from honshi.errors import NonFiniteLossError, SealedError
+from honshi.errors import NonFiniteLossError, RequestError, SealedError
 from honshi.evaluation.answers import Criterion
 from honshi.evaluation.history import Row
+from honshi.features import Features, see
+from honshi.features.stage import frozen_in
 from honshi.files import make_folder
 from honshi.messages import Message
 from honshi.models.card import Card, attach, detach
@@ -137,12 +139,14 @@ def fit(
 
     if device.type == "cpu":
         keep_freed_memory()
+    whole = model
+    model, train, val, augment = _what_learns(model, train, val, augment, world)
     if isinstance(train, Examples):
         # What predict() has to know of this model; not what it knew of one that was trained before.
-        attach(model, Card(train.contract, train.classes))
+        attach(whole, Card(train.contract, train.classes))
         train = train.to(device)
     else:
-        detach(model)
+        detach(whole)
     if isinstance(val, Examples):
         val = val.to(device)  # once, not at each epoch's validation
     shuffle = torch.Generator()
@@ -217,7 +221,31 @@ def fit(
                 _end(model, record)
                 raise
         _end(model, record)
+    whole.eval()
     return FitResult(record.rows, restore_best, stopping.exhausted and len(record.rows) < epochs, interrupted, seconds)
+
+
+def _what_learns(
+    model: nn.Module, train: Data, val: Data, augment: Augmentation | None, world: World
+) -> tuple[nn.Module, Data, Data, Augmentation | None]:
+    """Of a model over a frozen backbone its head, and what the backbone sees; of any other one what was given.
+
+    Raises:
+        RequestError: several processes are to train a head.
+    """
+    frozen = frozen_in(model)
+    if frozen is None or not isinstance(train, Examples) or not isinstance(val, Examples):
+        return model, train, val, augment
+    if world.size > 1:
+        raise RequestError(
+            "The head of a frozen backbone learns in seconds from features that are kept on one machine: start it "
+            "without torchrun."
+        )
+    if isinstance(train, Features):
+        return frozen.head, train, val, augment
+    features = see(frozen, train, augment)
+    frozen.head.measure(features.values.to(device_of(model)))
+    return frozen.head, features, see(frozen, val), None
 
 
 def _end(model: nn.Module, record: Record) -> None:

@@ -71,3 +71,8 @@ def from_idx(name: str, title: str, folder: Path, classes: tuple[str, ...] | Non
         return shared_places(images, read_test())
 
     return Source(name, title, train, Sealed(title, read_test, shape=test_shape, shared=shared))
+
+
+def is_published(name: str) -> bool:
+    """Whether data come with parts and a shape of their own: they have a name, or are IDX files that are named so."""
+    return name in NAMED or name.startswith("idx:")

@@ -1,6 +1,7 @@
 """The loops: what trains one epoch. All give the numbers of `honshi.training.epoch`, each for a case that it knows.
 
-compiled.py is for the lecture's own case on a CPU, captured.py for honshi's own networks on a CUDA device, and
+compiled.py is for the lecture's own case on a CPU, captured.py for honshi's own networks on a CUDA device, path.py for
+the optimizer that takes all images at once, and
 `honshi.training.distributed` for several processes. Everything else takes the readable loop itself.
 """
 
@@ -19,6 +20,7 @@ from honshi.training.distributed import SharedBatches, SharedEpochs
 from honshi.training.epoch import train_epoch
 from honshi.training.loops.captured import captured_epochs
 from honshi.training.loops.compiled import compiled_epochs
+from honshi.training.loops.path import path_epochs
 from honshi.training.progress import Progress
 from honshi.training.step import Step
 
@@ -42,6 +44,9 @@ def choose_loop(
     """The quickest loop that trains this as the readable one would."""
     if isinstance(batches, SharedBatches):
         return SharedEpochs(model, criterion, optimizer, batches, step).train_epoch
+    path = path_epochs(model, criterion, optimizer, batches, step)
+    if path is not None:
+        return path.train_epoch
     compiled = compiled_epochs(model, criterion, optimizer, batches, step)
     if compiled is not None:
         return compiled.train_epoch
