@@ -13,8 +13,10 @@ from torch.optim import Optimizer
 
 from honshi import checks, losses, optimizers
 from honshi.checks.apply import apply_lr, recipe_file
+from honshi.checks.before_training import check_exam, check_validation
 from honshi.checks.program import load_object, make, talking_to_stderr
 from honshi.checks.report import Report
+from honshi.data import Splits
 from honshi.errors import RequestError
 from honshi.experiment import Experiment, load_splits
 from honshi.messages import Message
@@ -88,7 +90,7 @@ def check(
         data=dataset_at or recipe.data.source,
         device=parts.device,
     )
-    sentences = []
+    sentences = _said_of(parts.data)
     if report.lr_range is not None:
         report.lr_range.plot(picture)
         sentences.append(Message("Learning-rate range test: {picture}", picture=picture))
@@ -105,6 +107,15 @@ def check(
         applied=suggestion is not None if written is not None else None,
         sentences=sentences,
     )
+
+
+def _said_of(data: Any) -> list[Message]:
+    """What there is to say of pictures of one's own: what they were taken for, their parts, and what to think about."""
+    if not isinstance(data, Splits):
+        return []
+    told = [Message("{about}: {text}", about=one.about, text=text) for one in data.told for text in one.texts]
+    exam = [] if data.exam_size is None else [check_exam(data.exam_size), check_validation(len(data.val))]
+    return [*told, *data.notes, *(finding.message for finding in exam if finding.level != "pass")]
 
 
 @dataclass(frozen=True, eq=False)

@@ -53,7 +53,7 @@ class RunComparison:
     Attributes:
         first, second: the two.
         result: image by image.
-        notes: what could not be written beside it.
+        notes: what has changed in the data since, and what could not be written beside it.
     """
 
     first: Scored
@@ -121,5 +121,6 @@ def compare(first: str, second: str, data: str | None = None) -> RunComparison:
         answers.append(right_answers(model, images.normalized_by(splits.val.normalization)))
         noted.append(not_written(partial(looks.note, splits.manifest.val_sha256, "compare", run.name)))
     scored = [Scored(run, int(right.sum()), len(right)) for run, right in zip(runs, answers, strict=True)]
-    notes = [problem for problem in noted if problem is not None]
+    since = dict.fromkeys(run.changes_said for run in runs)
+    notes = [note for note in (*since, *noted) if note is not None]
     return RunComparison(scored[0], scored[1], comparison.compare(answers[0], answers[1]), notes)

@@ -24,6 +24,7 @@ class RunDiagnosis:
         remedies: what to try, the largest gain to expect first.
         picture: the curves with the place that the verdict is about; None where there is no epoch to draw.
         note: why the picture could not be written, if it could not.
+        changes: what has become of its data since, where that is anything.
     """
 
     run: Run
@@ -31,6 +32,7 @@ class RunDiagnosis:
     remedies: list[Remedy]
     picture: Path | None
     note: Message | None
+    changes: Message | None = None
 
     def command(self, remedy: Remedy) -> str:
         """What tries a remedy on this run's recipe."""
@@ -78,4 +80,5 @@ def diagnose(name: str, data: str | None = None) -> RunDiagnosis:
         remedies=remedies_for(diagnosis.verdict, run.recipe, run.available),
         picture=picture if note is None else None,
         note=note,
+        changes=run.changes_said,
     )

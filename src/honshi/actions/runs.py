@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,8 @@ class ListedRun:
             ]
         if status.state == "failed":
             return [Message("{run} failed: {problem}", run=name, problem=status.problem)]
+        if (changes := self.run.changes) is not None:
+            return [Message("{run}: {changes}", run=name, changes=changes.sentence)]
         return []
 
     def to_dict(self) -> dict[str, Any]:
@@ -84,6 +86,7 @@ class ListedRun:
             "epochs": self.epochs,
             "training": None,
             "problem": status.problem,
+            "changes": None if self.run.changes is None else asdict(self.run.changes),
             "kept": None,
         }
         if status.process is not None and status.since is not None:

@@ -66,6 +66,7 @@ class Candidate:
                 "nothing more should be changed because of its score.",
                 test_set=self.splits.test.name,
             ),
+            *([] if self.run.changes_said is None else [self.run.changes_said]),
         ]
 
     def sit(

@@ -34,7 +34,7 @@ class Validation:
         before, after: confidence against accuracy, without and with it.
         wear: how often this validation set was looked at.
         pictures: which were drawn.
-        notes: what could not be written beside the score.
+        notes: what has changed in the data since, and what could not be written beside the score.
     """
 
     run: Run
@@ -116,5 +116,5 @@ def validate(name: str, data: str | None = None) -> Validation:
         after=after,
         wear=looks.describe(identity, found.n, found.accuracy),
         pictures=[path for path, problem in kept_from.items() if problem is None],
-        notes=[problem for problem in (looked, *kept_from.values()) if problem is not None],
+        notes=[note for note in (run.changes_said, looked, *kept_from.values()) if note is not None],
     )

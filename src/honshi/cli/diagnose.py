@@ -39,6 +39,8 @@ def diagnose(run: str, data: str | None, as_json: bool) -> None:
         screen.print(f"  {sentence}", soft_wrap=True)
     if found.picture is not None:
         screen.print(f"  Picture: {found.picture}", soft_wrap=True)
+    if found.changes is not None:
+        screen.print(f"  Note: {found.changes}", soft_wrap=True)
     if found.note is not None:
         screen.print(f"  Note: {found.note}", soft_wrap=True)
     screen.print("\nWhat to try, the largest gain to expect first; one at a time")

@@ -122,7 +122,7 @@ def _cells(one: ListedRun | DamagedRun) -> list[str]:
     cells = [
         one.run.name,
         one.status.state,
-        recipe.data.source.rstrip("/").rsplit("/", 1)[-1],
+        ("" if one.run.changes is None else "*") + recipe.data.source.rstrip("/").rsplit("/", 1)[-1],
         recipe.model.described(),
         f"{recipe.optimizer.kind} {recipe.optimizer.lr:g}",
         f"{one.epochs}/{recipe.training.epochs}",

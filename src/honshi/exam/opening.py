@@ -25,6 +25,7 @@ from honshi.data.sealed import Sealed, unseal
 from honshi.errors import AlreadyOpenedError, HonshiError, ModelError, RequestError, WriteError
 from honshi.evaluation.evaluate import Evaluation, evaluate
 from honshi.exam.ledger import Ledger, Tell, to_stderr
+from honshi.exam.pictures import SHARED, keep, name_of, shared
 from honshi.exam.rehearsal import rehearse
 from honshi.exam.result import ExamResult
 from honshi.files import write_whole
@@ -39,7 +40,17 @@ KINDS = ("exact", "near")
 PICTURES_BYTES = 1 << 18
 
 # What a reservation says, and its completion says again.
-RESERVED = ("test_set", "test_sha256", "weights_sha256", "model_sha256", "opening", "expected", "reason", "record")
+RESERVED = (
+    "test_set",
+    "test_sha256",
+    "pictures_sha256",
+    "weights_sha256",
+    "model_sha256",
+    "opening",
+    "expected",
+    "reason",
+    "record",
+)
 
 
 def test(
@@ -182,6 +193,9 @@ class Sitting:
             _check_room(folder)
         # No model sees an image here, and what is found is told with the score alone.
         leaks = None if train is None else find_leaks(train, images)
+        pictures_known = {} if images.contents is None else {"pictures_sha256": name_of(images.contents)}
+        if images.contents is not None:
+            keep(images.contents)
         with self.ledger.locked(tell), self.ledger.reserve() as give_back:
             past = self._past()
             if past.result is not None:
@@ -199,6 +213,7 @@ class Sitting:
                     expected=expected,
                     reason=again,
                     record=record,
+                    **pictures_known,
                 )
             score = self._score(images, reservation).to_dict()
             completion = {
@@ -238,14 +253,24 @@ class Sitting:
         return self.images.normalized_by(card.contract.normalization)
 
     def _past(self) -> _Past:
-        entries = [entry for entry in self.ledger.entries() if entry["test_sha256"] == self.test_sha256]
+        entries = [entry for entry in self.ledger.entries() if self._is_of_this_exam(entry)]
         return _Past(
             [entry for entry in entries if entry["event"] == "reserved"],
             [entry for entry in entries if entry["event"] == "completed"],
+            self.test_sha256,
             self._is_mine,
         )
 
+    def _is_of_this_exam(self, entry: Mapping[str, Any]) -> bool:
+        """Whether it is of these images, or of the same pictures at another size or with some others among them."""
+        if entry["test_sha256"] == self.test_sha256:
+            return True
+        contents, name = self.images.contents, entry.get("pictures_sha256")
+        return contents is not None and isinstance(name, str) and shared(contents, name) >= SHARED
+
     def _is_mine(self, entry: Mapping[str, Any]) -> bool:
+        if entry["test_sha256"] != self.test_sha256:
+            return False  # a score on other images, though they may show the same pictures
         if "model_sha256" in entry:
             return bool(entry["model_sha256"] == self.model_sha256)
         return bool(entry["weights_sha256"] == self.weights_sha256)
@@ -257,11 +282,13 @@ class _Past:
 
     Attributes:
         reservations, completions: the oldest first.
-        is_mine: whether an entry is of the model that asks.
+        test_sha256: the images that are asked about.
+        is_mine: whether an entry is of the model that asks, on these images.
     """
 
     reservations: list[dict[str, Any]]
     completions: list[dict[str, Any]]
+    test_sha256: str
     is_mine: Callable[[Mapping[str, Any]], bool]
 
     @property
@@ -291,9 +318,10 @@ class _Past:
             outcome = Message("being sat just now by {holder}", holder=holder.sentence)
         else:
             outcome = Message("broken off before a score")
+        same = last["test_sha256"] == self.test_sha256
         raise AlreadyOpenedError(
             "The test set of {test_set} was opened on {when} for {run} (opening {opening}, {outcome}), and this is "
-            "another model. A score that is read after another one can be tuned on it. Compare models with honshi "
+            "{other}. A score that is read after another one can be tuned on it. Compare models with honshi "
             'compare. If it must be, give a reason (--again --reason "…"): it counts as opening {next} and its '
             "interval is widened.",
             test_set=last["test_set"],
@@ -301,6 +329,9 @@ class _Past:
             run=last["record"].get("run", "a model of the library"),
             opening=last["opening"],
             outcome=outcome,
+            other=Message("another model")
+            if same
+            else Message("the same exam: its pictures, or some of them, at another size, with other labels or others"),
             next=len(self.reservations) + 1,
         )
 

@@ -211,10 +211,18 @@ class Run:
     @property
     def changes(self) -> Changes | None:
         """What had changed in its data when they were last looked at; None where nothing had, or nobody looked."""
+        if not (self.path / "split.json").exists():  # it is about to read its data
+            return None
         since = self.manifest.since
         with self._damage("split.json", "this is not a manifest of a split"):
             changes = None if since is None else Changes(**since)
         return changes or None
+
+    @property
+    def changes_said(self) -> Message | None:
+        """The same in a sentence."""
+        changes = self.changes
+        return None if changes is None else changes.sentence
 
     def note_changes(self, changes: Changes) -> None:
         """Keep in the manifest what has changed in the data since the run was begun.
