@@ -212,7 +212,7 @@ class _Ingest:
         if len(missing):
             self.tell(Reading(0, len(missing), 0.0))
         for chunk in decoded(self.listing, missing.tolist(), self.form.contract):
-            build.put((each.place, each.content, each.pixels, each.digest) for each in chunk if each.problem is None)
+            build.put([(each.place, each.content, each.pixels, each.digest) for each in chunk if each.problem is None])
             for each in chunk:
                 if each.problem is not None:
                     self._skip(each)
