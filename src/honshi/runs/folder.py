@@ -211,7 +211,7 @@ class Run:
     @property
     def changes(self) -> Changes | None:
         """What had changed in its data when they were last looked at; None where nothing had, or nobody looked."""
-        if not (self.path / "split.json").exists():  # it is about to read its data
+        if not self.has_begun:
             return None
         since = self.manifest.since
         with self._damage("split.json", "this is not a manifest of a split"):
