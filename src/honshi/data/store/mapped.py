@@ -5,8 +5,6 @@ Shapes: n images, c channels (1 grey, 3 colour), h rows, w columns.
 
 from __future__ import annotations
 
-import mmap
-import warnings
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from honshi.data.examples import Examples
 from honshi.data.images import Images
 from honshi.data.store.form import Form
 from honshi.data.store.layout import SKIPPED, Store, open_store
+from honshi.data.store.rows import Rows
 from honshi.errors import DataError
 from honshi.messages import Message
 from honshi.pictures.contract import LECTURE, Normalization
@@ -53,7 +52,7 @@ class Mapped(Examples):
         rows = pictures.rows[self.places]
         # None where every row is its place, so that nothing has to be looked up.
         self._rows = None if np.array_equal(rows, np.arange(len(rows))) else torch.from_numpy(rows)
-        self._map = _mapped(store)
+        self._file = Rows(store.pixels, int(store.header["rows"]), store.form.shape)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -95,7 +94,7 @@ class Mapped(Examples):
 
     def gather(self, places: Tensor, device: torch.device | None = None) -> Tensor:
         places = places.cpu()
-        return self._map.index_select(0, places if self._rows is None else self._rows[places]).to(device)
+        return self._file.take(places if self._rows is None else self._rows[places]).to(device)
 
     def in_memory(self) -> Images:
         """The same images held in memory; what each is need not be found out again."""
@@ -113,19 +112,6 @@ class Mapped(Examples):
     def __reduce__(self) -> tuple[Any, ...]:
         # Another process opens the file by itself.
         return _again, (self.store.folder, self.store.header["pictures"], self.normalization)
-
-
-def _mapped(store: Store) -> Tensor:
-    """All rows of a store's file, uint8 (rows, c, h, w); to be read alone."""
-    count = int(store.header["rows"])
-    if not count:
-        return torch.empty(0, *store.form.shape, dtype=torch.uint8)
-    # Opened at once: whoever removes the file later takes nothing away from us.
-    with store.pixels.open("rb") as file:
-        held = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that it cannot be written to: it is not
-        return torch.frombuffer(held, dtype=torch.uint8).view(count, *store.form.shape)
 
 
 def _again(folder: Path, pictures: str, normalization: Normalization) -> Mapped:
