@@ -63,7 +63,7 @@ def test_a_built_in_recipe_is_a_point_of_its_default_space(name: str) -> None:
     parameters = parameters_of(space)
 
     assert parameters is not None
-    assert suggest(FixedTrial(parameters), space) == recipe
+    assert suggest(FixedTrial(parameters), space) == recipe.changed({"tune": None})
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import math
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from honshi.errors import RecipeError
 from honshi.evaluation.diagnosis import Verdict
 from honshi.messages import Message
 from honshi.recipe import Changes, Recipe
@@ -53,15 +54,27 @@ def remedies_for(verdict: Verdict, recipe: Recipe, available: int) -> list[Remed
         recipe: of the run that was diagnosed.
         available: training images that there are, before the recipe takes a subset of them.
     """
-    offered = (make(recipe, available) for make in _ORDER[verdict])
-    return [remedy for remedy in offered if remedy is not None]
+    return _offered(_ORDER[verdict], recipe, available)
 
 
 def all_remedies(verdict: Verdict, recipe: Recipe, available: int) -> list[Remedy]:
     """Every remedy that could change the score on the same data, the verdict's own first."""
     makers = dict.fromkeys([*_ORDER[verdict], *(make for order in _ORDER.values() for make in order)])
+    return [remedy for remedy in _offered(makers, recipe, available) if remedy.scores]
+
+
+def _offered(makers: Iterable[Make], recipe: Recipe, available: int) -> list[Remedy]:
     offered = (make(recipe, available) for make in makers)
-    return [remedy for remedy in offered if remedy is not None and remedy.scores]
+    return [remedy for remedy in offered if remedy is not None and _fits(recipe, remedy)]
+
+
+def _fits(recipe: Recipe, remedy: Remedy) -> bool:
+    """Whether the recipe can be changed so: what else stands in it, as a space to search, may not go with that."""
+    try:
+        recipe.changed(remedy.changes)
+    except RecipeError:
+        return False
+    return True
 
 
 def _written(value: Any) -> str:
