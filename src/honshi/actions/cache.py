@@ -183,6 +183,7 @@ def _folders() -> list[Entry]:
         "leaks": (Message("what searches for copies across splits have found"), None),
         "verified": (Message("which published files are known to be whole"), None),
         "compiled": (Message("what the C compiler has made"), None),
+        "unpacked": (Message("compressed tar archives, as tar archives that are not"), None),
         "novelty": (Message("what the lab knows of training images, to warn of drawings unlike them"), None),
         "features": (Message("what backbones have made of pictures"), None),
         "datasets": (Message("data sets that were fetched"), fetched),

@@ -9,7 +9,7 @@ import click
 
 from honshi.cli.console import console, json_option, print_json
 from honshi.cli.loading import loading
-from honshi.cli.options import read_recipe, recipe_options
+from honshi.cli.options import fitting_recipe, read_recipe, recipe_options
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -65,6 +65,10 @@ def check(
     with loading():
         from honshi.actions.check import check as action
 
+    screen = console(as_json)
+    chosen, why = fitting_recipe(recipe, settings, options, chosen)
+    if why is not None:
+        screen.print(str(why), soft_wrap=True)
     outcome = action(
         chosen,
         model_at=model,
@@ -74,7 +78,6 @@ def check(
         picture=picture,
         apply_to=recipe if apply else None,
     )
-    screen = console(as_json)
     screen.print(str(outcome.title), soft_wrap=True)
     _print_report(screen, outcome.report)
     for sentence in outcome.sentences:

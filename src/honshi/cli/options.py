@@ -12,6 +12,7 @@ import click
 from honshi.files import is_file, is_folder
 
 if TYPE_CHECKING:
+    from honshi.messages import Message
     from honshi.recipe import Recipe
 
 # What suits pictures of one's own as long as nothing else is asked for.
@@ -104,6 +105,29 @@ def read_recipe(name: str, settings: tuple[str, ...], options: dict[str, Any]) -
             _check_that_the_model_has_it(option, key, kind)
             changes[key] = _READ.get(option, lambda value: value)(given)
     return recipe.changed(changes)
+
+
+def fitting_recipe(
+    name: str, settings: tuple[str, ...], options: dict[str, Any], chosen: Recipe
+) -> tuple[Recipe, Message | None]:
+    """The recipe that suits data which stand in the place of one, and why; ``chosen`` where they do not.
+
+    Args:
+        name, settings, options: as for `read_recipe`.
+        chosen: what that has read.
+
+    Raises:
+        DataError: the data cannot be read.
+        RecipeError: by the recipe.
+    """
+    if not names_data(name):
+        return chosen, None
+    from honshi.actions.suggest import suggest
+
+    found = suggest(chosen)
+    if found is None or found.recipe == FOR_OWN_DATA:
+        return chosen, None if found is None else found.why
+    return read_recipe(found.recipe, settings, {**options, "data": name}), found.why
 
 
 def given_options(settings: tuple[str, ...], options: dict[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ import click
 from honshi.cli.console import console, json_option, print_json, print_next, print_plan
 from honshi.cli.features import FeaturesBar
 from honshi.cli.loading import loading
-from honshi.cli.options import given_options, read_recipe, recipe_options
+from honshi.cli.options import fitting_recipe, given_options, read_recipe, recipe_options
 from honshi.cli.reading import ReadingReport
 
 if TYPE_CHECKING:
@@ -39,13 +39,15 @@ def train(
 ) -> None:
     """Train a model into a new run folder.
 
-    RECIPE is a built-in recipe (lecture, lecture-as-printed, lecture-table, mlp, cnn, fast99,
-    fast995, best, best-fashion) or the path of a .toml file.
+    RECIPE is a built-in recipe (lecture, lecture-as-printed, lecture-table, mlp, cnn, photos, fast99,
+    fast995, best, best-fashion), the path of a .toml file, or that of pictures of your own: then it
+    is the recipe that suits them.
 
     \b
     Examples
       honshi train
       honshi train cnn --data fashion-mnist --epochs 5
+      honshi train my-photographs
       honshi train --hidden 256,128 --dropout 0.2 --set optimizer.momentum=0.9
       honshi train --resume latest
       torchrun --nproc-per-node 2 -m honshi train cnn --out runs/shared
@@ -64,6 +66,10 @@ def train(
                 given=", ".join(given),
             )
     screen = console(as_json)
+    if resume is None:
+        chosen, why = fitting_recipe(recipe, settings, options, chosen)
+        if why is not None:
+            screen.print(str(why), soft_wrap=True)
     found: action.Training | action.SeedsTraining | None
     with _SeedsReport(screen) as several:
         if seeds is not None:

@@ -10,7 +10,7 @@ import click
 
 from honshi.cli.console import console, json_option, print_json, print_next, print_plan
 from honshi.cli.loading import loading
-from honshi.cli.options import given_options, read_recipe, recipe_options
+from honshi.cli.options import fitting_recipe, given_options, read_recipe, recipe_options
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -74,6 +74,8 @@ def tune(
     if chosen is None:
         assert out is not None
         chosen = recipe_in(out)
+    elif recipe is not None:
+        chosen, _ = fitting_recipe(recipe, settings, options, chosen)
     screen = console(as_json)
     with _Report(screen, storage) as report:
         found = action.tune(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from honshi.data.listing import TRAIN, Listing
+from honshi.data.sources.arrays import open_array_folder
 from honshi.data.sources.build import Columns, listed
 from honshi.data.sources.class_folders import (
     Layout,
@@ -37,7 +38,13 @@ def open_folder(path: Path, columns: Mapping[str, str | int] | None) -> Listing:
         DataNotFoundError: nothing of a known kind does.
         DataRefusedError: it does not hold together.
     """
-    return open_tree(FolderTree(path), columns)
+    try:
+        return open_tree(FolderTree(path), columns)
+    except DataNotFoundError:
+        arrays = open_array_folder(path)
+        if arrays is None:
+            raise
+        return arrays
 
 
 def open_tree(tree: Tree, columns: Mapping[str, str | int] | None) -> Listing:

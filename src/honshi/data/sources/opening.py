@@ -97,7 +97,7 @@ def _open(name: str, columns: Mapping[str, str | int] | None, gaps: bool) -> Sou
             return from_idx(name, path.name, path, None, gaps)
         return open_folder(path, columns)
     if name and os.path.lexists(path):
-        return open_file(path, columns)
+        return open_file(path, columns, gaps)
     raise DataNotFoundError(
         "There is no data set called {name!r}, and nothing lies at that path.{hint} --data takes {names}, or the path "
         "of a folder, a table, an array file or an archive.",

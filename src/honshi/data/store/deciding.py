@@ -58,12 +58,22 @@ def decide(listing: Listing, settings: Settings | None = None) -> Form:
     return Form(shape=shape, fit=settings.fit, scale=settings.scale or seen.scale)
 
 
+def usual_side(listing: Listing) -> int:
+    """The median of the shorter sides of a listing's pictures as they are, in pixels.
+
+    Raises:
+        DataError: none of those that were looked at can be read.
+    """
+    return _seen(listing, _sample(listing)).shorter
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Seen:
     """What pictures are like, taken together.
 
     Attributes:
         height, width: by the rule at the head of this file.
+        shorter: the median of their shorter sides.
         channels: 3 where one of them has colours.
         wide: whether one of them has values of more than 8 bits.
         scale: of those.
@@ -71,6 +81,7 @@ class _Seen:
 
     height: int
     width: int
+    shorter: int
     channels: int
     wide: bool
     scale: Scale
@@ -122,6 +133,7 @@ def _look(listing: Listing, places: Sequence[int]) -> _Seen:
     return _Seen(
         height=height,
         width=width,
+        shorter=_shorter(facts),
         channels=3 if colour else 1,
         wide=any(fact.kind != "8 bit" for fact in facts),
         scale=Scale.of(facts),
@@ -133,9 +145,13 @@ def _size(facts: Sequence[Facts]) -> tuple[int, int]:
     sizes = {(fact.height, fact.width) for fact in facts}
     if len(sizes) == 1 and max(next(iter(sizes))) <= KEPT:
         return next(iter(sizes))
-    shorter = int(np.median([min(fact.height, fact.width) for fact in facts]))
+    shorter = _shorter(facts)
     side = max(1, shorter if shorter < STEP else min(shorter // STEP * STEP, CHOSEN))
     return side, side
+
+
+def _shorter(facts: Sequence[Facts]) -> int:
+    return int(np.median([min(fact.height, fact.width) for fact in facts]))
 
 
 def _unreadable(listing: Listing, count: int, problem: Message | None) -> DataError:

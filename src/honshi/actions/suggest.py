@@ -1,0 +1,24 @@
+"""Which recipe suits pictures of one's own, where data stand in the place of a recipe."""
+
+from __future__ import annotations
+
+from honshi.data.listing import TEST
+from honshi.data.sources import Source, open_source
+from honshi.data.store.deciding import usual_side
+from honshi.recipe import Recipe
+from honshi.recipe.suggestion import Suggestion, suggest_recipe
+
+
+def suggest(recipe: Recipe) -> Suggestion | None:
+    """What suits the data of a recipe; None where they come with a shape of their own, as IDX files do.
+
+    Raises:
+        DataNotFoundError, DataError: they are not there, or no picture can be read.
+    """
+    options = recipe.data
+    listing = open_source(options.source, columns=options.columns, group=options.group)
+    if isinstance(listing, Source):
+        return None
+    images = int((listing.parts != TEST).sum())
+    side = min(usual_side(listing), options.size or usual_side(listing))
+    return suggest_recipe(images=images, classes=len(listing.classes), side=side)
