@@ -34,6 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipe", help="a built-in recipe or the path of a .toml file")
     parser.add_argument("--data", help="another data set than the recipe's")
+    parser.add_argument("--precision", choices=("float32", "bfloat16", "auto"), help="another than the recipe's")
     parser.add_argument("--seeds", type=int, default=10, help="from 0 on (default: 10)")
     parser.add_argument("--exam", action="store_true", help="open the sealed test set for every seed, at the end")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers to a file as well")
@@ -45,6 +46,8 @@ def main() -> None:
         parser.error("a recipe that keeps its best epoch has no fixed number of steps: training.restore_best = false")
     if arguments.data:
         recipe = recipe.changed({"data.source": arguments.data})
+    if arguments.precision:
+        recipe = recipe.changed({"training.precision": arguments.precision})
 
     with tempfile.TemporaryDirectory() as folder:
         os.environ["HONSHI_HOME"] = folder
@@ -60,7 +63,8 @@ def measure(recipe: Recipe, seeds: Sequence[int], folder: Path, *, exam: bool) -
     models, seconds, whole, validation, steps = [], [], [], [], 0
     for seed in seeds:
         experiment = Experiment.build(recipe.changed({"training.seed": seed}), splits)
-        run = Run.create(experiment.recipe, folder / f"seed-{seed}")
+        recipe = experiment.recipe  # with what was chosen for the first seed
+        run = Run.create(recipe, folder / f"seed-{seed}")
         result = experiment.train(run)
         models.append(experiment.model)
         seconds.append(result.seconds["train"])
@@ -71,6 +75,7 @@ def measure(recipe: Recipe, seeds: Sequence[int], folder: Path, *, exam: bool) -
     found: dict[str, Any] = {
         "recipe": recipe.name,
         "data": recipe.data.source,
+        "precision": recipe.training.precision,
         "seeds": len(seeds),
         "steps": steps,
         "images": len(splits.train),
@@ -91,7 +96,7 @@ def text(found: dict[str, Any]) -> str:
     seconds, whole = found["train_seconds"], found["seconds_with_validation"]
     lines = [
         f"recipe {found['recipe']} on {found['data']}: {found['steps']:,} steps over {found['images']:,} images, "
-        f"{found['seeds']} seeds, {found['threads']} threads",
+        f"{found['seeds']} seeds, {found['threads']} threads, {found['precision']}",
         f"training    median {seconds['median']:.2f} s, from {seconds['lowest']:.2f} to {seconds['highest']:.2f}; "
         f"the first, before everything was warm, {seconds['first']:.2f}; with validation after each epoch "
         f"median {whole['median']:.2f} s, at most {whole['highest']:.2f}",

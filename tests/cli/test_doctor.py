@@ -43,6 +43,7 @@ def test_what_it_tells_is_what_the_machine_says(
     }
     assert facts["home"] == str(tmp_path / "home")
     assert facts["data"]["mnist"] == str(mnist.FOLDER)
+    assert facts["precision"]["used"] in ("float32", "bfloat16")
     assert facts["compiled_epochs"] == (find_compiler() is not None)
 
 
@@ -56,6 +57,7 @@ def test_people_read_the_same_on_the_screen(
 
     assert row(screen, "device").startswith(f"{pick_device()} ({device_name(pick_device())}): ")
     assert row(screen, "threads") == f"2 of {os.cpu_count()} cores, as OMP_NUM_THREADS says"
+    assert row(screen, "precision").startswith("auto is ")
     assert torch.__version__ in row(screen, "versions")
     assert row(screen, "home").startswith(str(tmp_path / "home"))
 

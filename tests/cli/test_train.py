@@ -291,3 +291,16 @@ def test_a_terminal_sees_a_live_bar(tmp_path: Path) -> None:
     assert process.wait(timeout=60) == 0
     assert "━".encode() in seen
     assert b"epoch 1/3" in seen
+
+
+def test_a_precision_that_is_left_open_is_chosen_said_and_written_down(
+    honshi: Callable[..., Any], tmp_path: Path
+) -> None:
+    options = ("--subset", "300", "--epochs", "1", "--set", "training.precision=auto")
+
+    screen = honshi("train", "cnn", *options, "--out", "run").out
+
+    chosen = json.loads((tmp_path / "run" / "environment.json").read_text())["precision"]
+    (line,) = [line for line in screen.splitlines() if line.startswith("precision ")]
+    assert line.split()[1] == f"{chosen['used']}:"
+    assert f'precision = "{chosen["used"]}"' in (tmp_path / "run" / "recipe.toml").read_text()

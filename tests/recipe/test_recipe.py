@@ -115,7 +115,7 @@ recipes = st.builds(
         training,
         ema=st.none() | between_0_and_1,
         swa=st.none() | between_0_and_1,
-        precision=st.sampled_from(["float32", "bfloat16"]),
+        precision=st.sampled_from(["float32", "bfloat16", "auto"]),
         epochs=count,
         batch_size=count,
         seed=seed,

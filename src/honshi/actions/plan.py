@@ -14,6 +14,7 @@ from honshi.messages import Message
 from honshi.models import Frozen, layer_table, network_in, parameter_count
 from honshi.recipe import AugmentOptions, Options, TTAOptions
 from honshi.runs.environment import device_name
+from honshi.runtime.bfloat16 import has_bfloat16
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,8 @@ def _training(experiment: Experiment) -> list[Line]:
         lines.append(
             _line("", "the mean of the weights over the last {swa:.0%} of steps is scored and kept", swa=options.swa)
         )
+    if (chosen := experiment.precision) is not None:
+        lines.append(_line("precision", "{used}: {why}", used=chosen.used, why=chosen.why))
     name = device_name(experiment.device)
     if experiment.device.type == "cpu":
         name = f"{name}, {torch.get_num_threads()} threads"
@@ -153,10 +156,10 @@ def _training(experiment: Experiment) -> list[Line]:
 
 
 def _precision(experiment: Experiment) -> Message:
-    """What the steps are computed in, where it is not float32."""
-    if experiment.recipe.training.precision == "float32":
+    """What the steps are computed in, where that was not chosen and is not float32."""
+    if experiment.precision is not None or experiment.recipe.training.precision == "float32":
         return Message("")
-    if experiment.device.type == "cpu" and not torch.cpu._is_avx512_bf16_supported():
+    if experiment.device.type == "cpu" and not has_bfloat16(experiment.device):
         return Message(", bfloat16: slower than float32 on this CPU, which has no instructions for it")
     return Message(", bfloat16")
 

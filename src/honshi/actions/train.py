@@ -14,7 +14,7 @@ from honshi.data.store import Reading
 from honshi.errors import NonFiniteLossError, RequestError, RunError
 from honshi.evaluation.diagnosis import split_verdict
 from honshi.evaluation.history import Row
-from honshi.experiment import Experiment, look_before_training, splits_of
+from honshi.experiment import Experiment, as_begun, look_before_training, splits_of
 from honshi.experiment.seeds import Seeds
 from honshi.features import Seen
 from honshi.messages import Message
@@ -202,7 +202,11 @@ def _open(
     if interrupted is not None and (interrupted.path / "split.json").exists():
         # The same images in the same parts, in whatever order they lie now.
         splits = splits_of(interrupted)
-    experiment = Experiment.build(recipe if interrupted is None else interrupted.recipe, splits, world=world, tell=tell)
+    if interrupted is not None:
+        recipe = interrupted.recipe
+    elif world.first and launched() and out is not None:
+        recipe = as_begun(recipe, Run(out))
+    experiment = Experiment.build(recipe, splits, world=world, tell=tell)
     warnings = look_before_training(experiment.splits)
     if not world.first:
         return experiment, warnings, None

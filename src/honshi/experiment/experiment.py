@@ -44,6 +44,7 @@ from honshi.runs.session import Session
 from honshi.runtime import pick_device, seeded
 from honshi.training import Averaging, EarlyStopping, FitResult, Stop, fit
 from honshi.training.distributed import ALONE, World
+from honshi.training.precision import PrecisionChoice, choose_precision
 from honshi.training.state import rows_in
 
 
@@ -54,6 +55,8 @@ class Experiment:
     Attributes:
         steps_per_epoch: mini-batches in an epoch.
         load_seconds: spent on reading and splitting the data.
+        precision: what was chosen to compute steps in, and why; None where the recipe names it. Of several processes
+            the first one's counts.
         world: the processes that train together.
     """
 
@@ -66,6 +69,7 @@ class Experiment:
     device: torch.device
     steps_per_epoch: int
     load_seconds: float
+    precision: PrecisionChoice | None = None
     world: World = ALONE
 
     @classmethod
@@ -107,7 +111,12 @@ class Experiment:
         rows = len(train) * max(1, recipe.model.kept_views(recipe.augment != AugmentOptions()))
         steps = 1 if isinstance(optimizer, optimizers.Path) else math.ceil(rows / batch_size)
         schedule = optimizers.build_schedule(recipe.schedule, optimizer, steps, recipe.training.epochs)
-        return cls(recipe, splits, model, criterion, optimizer, schedule, device, steps, load_seconds, world)
+        precision = None
+        if recipe.training.precision == "auto" and world.first:
+            precision = choose_precision(model, criterion, train, batch_size)
+            # So that the run is repeated, and goes on, with what it used.
+            recipe = recipe.changed({"training.precision": precision.used})
+        return cls(recipe, splits, model, criterion, optimizer, schedule, device, steps, load_seconds, precision, world)
 
     @cached_property
     def leaks(self) -> list[Leak]:
@@ -138,6 +147,8 @@ class Experiment:
             NonFiniteLossError: training diverged.
         """
         options = self.recipe.training
+        precision = self.world.from_first(options.precision)
+        assert precision != "auto"  # the first process has chosen
         averaging = None
         if options.ema is not None or options.swa is not None:
             averaging = Averaging(ema=options.ema, swa=options.swa)
@@ -155,7 +166,7 @@ class Experiment:
             clip_grad_norm=options.clip_grad_norm,
             augment=augment.build(self.recipe.augment),
             averaging=averaging,
-            precision=options.precision,
+            precision=precision,
             remeasure_train=options.remeasure_train,
             seed=options.seed,
             checkpoint=checkpoint,
@@ -230,7 +241,7 @@ class Experiment:
         )
         run.go_on_from(rows)
         if not run.has_begun:
-            run.write_start(manifest, {**describe(self.device), "processes": self.world.size})
+            run.write_start(manifest, {**describe(self.device), **self._chosen(), "processes": self.world.size})
         # To search takes seconds when it is done for the first time: the run can be found before.
         if self.leaks and not (run.path / "leaks.json").exists():
             from honshi.reports.side_by_side import draw_leaks
@@ -238,6 +249,10 @@ class Experiment:
             draw_leaks(self.leaks, self.splits.train, self.splits.val, run.path / "leaks.png")
             write_json(run.path / "leaks.json", [asdict(leak) for leak in self.leaks])
         return rows
+
+    def _chosen(self) -> dict[str, Any]:
+        """What ``environment.json`` says of a choice that was made for this run."""
+        return {} if self.precision is None else {"precision": self.precision.to_dict()}
 
     def _train(
         self,
@@ -294,3 +309,10 @@ class Experiment:
             "device": str(self.device),
             "parameters": models.parameter_count(self.model),
         }
+
+
+def as_begun(recipe: Recipe, run: Run) -> Recipe:
+    """A recipe with what was chosen for a run of it already, if the run has begun: its precision."""
+    if recipe.training.precision != "auto" or not (run.path / "recipe.toml").exists():
+        return recipe
+    return recipe.changed({"training.precision": run.recipe.training.precision})

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from honshi.errors import RecipeError, RunError
 from honshi.evaluation.history import best_row
-from honshi.experiment.experiment import Experiment
+from honshi.experiment.experiment import Experiment, as_begun
 from honshi.experiment.loading import load_splits, look_before_training
 from honshi.files import is_file, read_bounded, write_json
 from honshi.models import parameter_count
@@ -137,17 +137,20 @@ class Seeds:
         look_before_training(splits)
         earlier = {summary.get("seed"): summary for summary in self.summaries}
         summaries: list[dict[str, Any]] = []
+        recipe = self.recipe
         for seed, run in enumerate(self.runs, start=self.recipe.training.seed):
             if run.finished:
                 if run.manifest != splits.manifest:
                     raise RunError("{run}: the data are not those that this seed was trained on.", run=run.path)
                 summary = {**(earlier.get(seed) or _summary(run)), "run": str(run.path)}
             else:
-                experiment = Experiment.build(self.recipe.changed({"training.seed": seed}), splits)
+                experiment = Experiment.build(as_begun(recipe, run).changed({"training.seed": seed}), splits)
                 if not (run.path / "recipe.toml").exists():
                     Run.create(experiment.recipe, run.path)
                 result = experiment.train(run)
                 summary = experiment.summary(run, result, sum(result.seconds.values()))
+            # What was chosen for the first seed is for all.
+            recipe = as_begun(recipe, run)
             summaries.append({"seed": seed, **summary})
             self._write(summaries)
             on_seed(run, summaries[-1])
