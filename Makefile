@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help train test check format bench clean
+.PHONY: help train test check format bench sanitize native-check clean
 
 help:
 	@echo "make train    set up and train on MNIST"
@@ -15,6 +15,8 @@ help:
 	@echo "make check    the same without the tests"
 	@echo "make format   format the code, and make the README's tree of files anew"
 	@echo "make bench    set up the peers, measure what the README claims, and see that nothing got worse"
+	@echo "make sanitize      run the tests of the C code under gcc's sanitizers (Linux)"
+	@echo "make native-check  compile the C code for other machines, and try it where they can be emulated"
 	@echo "make clean    remove the environment and everything that was made"
 
 $(BIN)/python:
@@ -57,6 +59,12 @@ format: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-peers
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.readme
+
+sanitize: $(VENV)/.installed-dev
+	$(BIN)/python -m scripts.sanitize
+
+native-check: $(VENV)/.installed-dev
+	$(BIN)/python -m scripts.native_check
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
