@@ -26,5 +26,6 @@ PAGES = (
     Page("runs", "/", Message("Runs")),
     Page("train", "/train", Message("Train")),
     Page("draw", "/draw", Message("Draw")),
+    Page("inside", "/inside", Message("Inside")),
     Page("exam", "/exam", Message("Exam")),
 )

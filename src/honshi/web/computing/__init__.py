@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from honshi.web.computing import drawing, exam, runs
+from honshi.web.computing import drawing, exam, inside, runs
 
 
 def get_ready(threads: int | None) -> None:
@@ -20,9 +20,14 @@ def get_ready(threads: int | None) -> None:
 
 
 ASKED: dict[str, Callable[..., Any]] = {
+    "answers": inside.answers,
+    "augmented": inside.augmented,
     "before_the_exam": exam.before,
     "compare": runs.compare,
     "diagnose": runs.diagnose,
+    "filters": inside.filters,
+    "images": inside.images,
+    "layers": inside.layers,
     "learn": drawing.learn,
     "look": drawing.look,
     "sit_the_exam": exam.sit,

@@ -1,6 +1,7 @@
 // Draw, and see at once what one or two models take it for and what they see.
 
 import { _, ask, element, keepScene, listen, percent, scene, send } from "./lab.js";
+import { drawPixels } from "./pixels.js";
 
 const paper = document.getElementById("paper");
 const ink = paper.getContext("2d", { willReadFrequently: true });
@@ -151,7 +152,7 @@ async function look() {
 
 function show(place, answer) {
   if (answer === undefined) return;
-  drawSeen(place.seen, answer.seen);
+  drawPixels(place.seen, answer.seen);
   const order = answer.classes.map((name, at) => [name, answer.probabilities[at]]);
   const shown = order.length <= MOST_BARS ? order : order.sort((a, b) => b[1] - a[1]).slice(0, MOST_BARS);
   const [best, confidence] = order.reduce((one, other) => (other[1] > one[1] ? other : one));
@@ -177,18 +178,6 @@ function bar() {
 function fill(row, probability) {
   row.querySelector(".fill").style.width = `${100 * probability}%`;
   row.lastChild.textContent = percent(probability, 1);
-}
-
-function drawSeen(canvas, { shape: [channels, height, width], pixels }) {
-  const raw = Uint8Array.from(atob(pixels), (letter) => letter.charCodeAt(0));
-  const image = new ImageData(width, height);
-  const plane = width * height;
-  for (let place = 0; place < plane; place += 1) {
-    for (let channel = 0; channel < 3; channel += 1) image.data[4 * place + channel] = raw[(channels === 3 ? channel : 0) * plane + place];
-    image.data[4 * place + 3] = 255;
-  }
-  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-  canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
 // For those who listen: when a stroke is over, not while it is drawn.
