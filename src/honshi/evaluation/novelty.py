@@ -91,14 +91,14 @@ class Novelty:
         known, others = (torch.cat([_small(block) for block in blocks]) for blocks in parts)
         if _last_layer(model) is None:
             return cls(Space.of(known, others), None)
-        inside, of_others = (torch.cat([_hidden(model, block) for block in blocks]) for blocks in parts)
+        inside, of_others = (torch.cat([_direction(model, block) for block in blocks]) for blocks in parts)
         return cls(Space.of(known, others), Space.of(inside, of_others))
 
     def unlike(self, model: nn.Module, pixels: Tensor) -> list[bool]:
         """Whether each of some prepared pictures, uint8 (n, c, h, w), is like no training image."""
         far = self.pictures.far(_small(pixels))
         if self.hidden is not None:
-            far |= self.hidden.far(_hidden(model, pixels))
+            far |= self.hidden.far(_direction(model, pixels))
         return [bool(one) for one in far]
 
     def write(self, path: Path) -> None:
@@ -144,8 +144,13 @@ def _last_layer(model: nn.Module) -> nn.Linear | None:
     return next((layer for layer in reversed(list(model.modules())) if isinstance(layer, nn.Linear)), None)
 
 
-def _hidden(model: nn.Module, pixels: Tensor) -> Tensor:
-    """What comes into the last linear layer, of length 1, on the CPU: float32 (n, d)."""
+def _direction(model: nn.Module, pixels: Tensor) -> Tensor:
+    """What comes into the last linear layer, of length 1: float32 (n, d)."""
+    return normalize(hidden(model, pixels))
+
+
+def hidden(model: nn.Module, pixels: Tensor) -> Tensor:
+    """What comes into the last linear layer of a model that has one, on the CPU: float32 (n, d)."""
     seen: list[Tensor] = []
 
     def keep(_: nn.Module, inputs: tuple[Any, ...]) -> None:
@@ -159,4 +164,4 @@ def _hidden(model: nn.Module, pixels: Tensor) -> Tensor:
             scored(needed_card(model).contract.normalization(pixels.to(device_of(model))))
         finally:
             handle.remove()
-    return normalize(seen[-1].flatten(1).float().cpu())
+    return seen[-1].flatten(1).float().cpu()

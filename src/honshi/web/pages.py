@@ -27,5 +27,6 @@ PAGES = (
     Page("train", "/train", Message("Train")),
     Page("draw", "/draw", Message("Draw")),
     Page("inside", "/inside", Message("Inside")),
+    Page("lecture", "/lecture", Message("Lecture")),
     Page("exam", "/exam", Message("Exam")),
 )

@@ -5,6 +5,6 @@ Each takes the `Lab` and the request and returns JSON. What needs torch is asked
 
 from __future__ import annotations
 
-from honshi.web.answers import drawing, exam, inside, runs, trainings
+from honshi.web.answers import drawing, exam, inside, lecture, runs, trainings
 
-ANSWERS = {**runs.ANSWERS, **trainings.ANSWERS, **drawing.ANSWERS, **exam.ANSWERS, **inside.ANSWERS}
+ANSWERS = {**runs.ANSWERS, **trainings.ANSWERS, **drawing.ANSWERS, **exam.ANSWERS, **inside.ANSWERS, **lecture.ANSWERS}

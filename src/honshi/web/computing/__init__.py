@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from honshi.web.computing import drawing, exam, inside, runs
+from honshi.web.computing import drawing, exam, inside, lecture, runs
 
 
 def get_ready(threads: int | None) -> None:
@@ -22,13 +22,18 @@ def get_ready(threads: int | None) -> None:
 ASKED: dict[str, Callable[..., Any]] = {
     "answers": inside.answers,
     "augmented": inside.augmented,
+    "batch_norm": lecture.batch_norm,
     "before_the_exam": exam.before,
     "compare": runs.compare,
     "diagnose": runs.diagnose,
+    "dropout": lecture.dropout,
     "filters": inside.filters,
+    "gradients": lecture.gradients,
     "images": inside.images,
     "layers": inside.layers,
     "learn": drawing.learn,
     "look": drawing.look,
+    "peeks": lecture.peeks,
     "sit_the_exam": exam.sit,
+    "slow_motion": lecture.slow_motion,
 }

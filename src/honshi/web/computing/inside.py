@@ -40,7 +40,7 @@ def _answers(run: str, _stamp: int) -> dict[str, Any]:
     from honshi.models.card import needed_card
     from honshi.runs import looks
 
-    model, splits = _opened(run)
+    model, splits = opened(run)
     logits, labels = infer(model, splits.val)
     not_written(lambda: looks.note(splits.manifest.val_sha256, "validate", Path(run).name))
     temperature = needed_card(model).temperature
@@ -86,9 +86,9 @@ def images(run: str, places: list[int], language: str) -> list[dict[str, Any]]:
     import torch
 
     with speaking(language):
-        _, splits = _opened(run)
+        _, splits = opened(run)
         known = [place for place in places if 0 <= place < len(splits.val)]
-        return [_picture(one) for one in splits.val.gather(torch.tensor(known, dtype=torch.int64))] if known else []
+        return [picture(one) for one in splits.val.gather(torch.tensor(known, dtype=torch.int64))] if known else []
 
 
 def augmented(run: str, language: str) -> list[dict[str, Any]]:
@@ -106,11 +106,11 @@ def augmented(run: str, language: str) -> list[dict[str, Any]]:
         change = augment.build(Run(Path(run)).recipe.augment)
         if change is None:
             return []
-        _, splits = _opened(run)
+        _, splits = opened(run)
         draws = torch.Generator().manual_seed(0)
         pixels = splits.train.gather(torch.arange(min(4, len(splits.train))))
         columns = [pixels, *(change(pixels.clone(), draws) for _ in range(5))]
-        return [_picture(column[row]) for row in range(len(pixels)) for column in columns]
+        return [picture(column[row]) for row in range(len(pixels)) for column in columns]
 
 
 def filters(run: str, language: str) -> list[dict[str, Any]]:
@@ -145,7 +145,7 @@ def layers(run: str, place: int, language: str) -> list[dict[str, Any]]:
         return hook
 
     with speaking(language):
-        model, splits = _opened(run)
+        model, splits = opened(run)
         pixels = splits.val.gather(torch.tensor([min(max(place, 0), len(splits.val) - 1)]))
         with evaluating(model) as scored:
             leaves = [(name, layer) for name, layer in scored.named_modules() if not any(layer.children())]
@@ -159,17 +159,17 @@ def layers(run: str, place: int, language: str) -> list[dict[str, Any]]:
 
 
 @lru_cache(2)
-def _opened_at(run: str, _stamp: int) -> tuple[nn.Module, Splits[Any]]:
+def _kept_open(run: str, _stamp: int) -> tuple[nn.Module, Splits[Any]]:
     from honshi.experiment import open_finished
 
     _, model, splits = open_finished(run)
     return model, splits
 
 
-def _opened(run: str) -> tuple[nn.Module, Splits[Any]]:
+def opened(run: str) -> tuple[nn.Module, Splits[Any]]:
     """A run's model and its data, kept for the next question."""
     sidecar = Path(run) / "model.json"
-    return _opened_at(run, sidecar.stat().st_mtime_ns if sidecar.is_file() else 0)
+    return _kept_open(run, sidecar.stat().st_mtime_ns if sidecar.is_file() else 0)
 
 
 def _first_weights(run: Path) -> Tensor | None:
@@ -211,10 +211,10 @@ def _map(values: Tensor) -> dict[str, Any]:
     """Numbers (h, w) as a grey picture in which 0 is the middle."""
     largest = float(values.abs().max()) or 1.0
     grey = (values / largest * 127 + 128).round().clamp(0, 255).byte()
-    return _picture(grey.unsqueeze(0))
+    return picture(grey.unsqueeze(0))
 
 
-def _picture(pixels: Tensor) -> dict[str, Any]:
+def picture(pixels: Tensor) -> dict[str, Any]:
     """Pixels, uint8 (c, h, w), as plain values."""
     return {
         "shape": list(pixels.shape),
