@@ -51,6 +51,11 @@ def translated(sentence: str) -> str:
     return sentence if chosen == "en" or not sentence else _catalogue(chosen).gettext(sentence)
 
 
+def available() -> list[str]:
+    """The languages that there is a catalogue of, and English."""
+    return [name for name in LANGUAGES if name == "en" or type(_catalogue(name)) is not gettext.NullTranslations]
+
+
 def _known(wanted: str) -> str:
     name = wanted.replace("-", "_").split("_")[0].split(".")[0].lower()
     # What Windows calls it.

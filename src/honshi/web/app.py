@@ -22,7 +22,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
 from honshi.errors import HonshiError, RunNotFoundError, WriteError
-from honshi.language import LANGUAGES, speaking
+from honshi.language import LANGUAGES, available, speaking
 from honshi.web.answers import ANSWERS
 from honshi.web.guard import Door, Guard, TooLargeError, too_large
 from honshi.web.lab import Lab
@@ -64,7 +64,7 @@ async def _page(name: str, request: Request) -> Response:
             "page": name,
             "pages": PAGES,
             "language": language,
-            "languages": LANGUAGES,
+            "others": [name for name in available() if name != language],
             "words": json.dumps(words(language), ensure_ascii=False).replace("<", "\\u003c"),
             "charts": (STATIC / "vendor" / "uPlot.iife.min.js").is_file(),
         }

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from starlette.requests import Request
 
-from honshi.language import LANGUAGES, preferred, speaking, translated
+from honshi.language import available, preferred, speaking, translated
 from honshi.messages import Message
 
 STATIC = Path(__file__).parent / "static"
@@ -21,14 +21,15 @@ _SAID = re.compile(r"""\b_\(\s*("(?:[^"\\]|\\.)*")""")
 
 def language_of(request: Request) -> str:
     """The one that was chosen on the page, or the first that the browser asks for, or the environment's."""
+    known = available()
     chosen = request.cookies.get(COOKIE)
-    if chosen in LANGUAGES:
+    if chosen in known:
         return chosen
     for wanted in request.headers.get("accept-language", "").split(","):
         name = wanted.split(";")[0].strip().split("-")[0].lower()
-        if name in LANGUAGES:
+        if name in known:
             return name
-    return preferred()
+    return preferred() if preferred() in known else known[0]
 
 
 def said(sentence: str, **parameters: object) -> str:

@@ -110,13 +110,15 @@ if (scene().get("projector")) project(true);
 
 // What was typed survives the change of the language.
 const KEPT = `honshi-kept:${location.pathname}`;
-document.getElementById("language").addEventListener("click", async ({ currentTarget }) => {
-  const typed = [...document.querySelectorAll("input[id], textarea[id], select[id]")]
-    .map((field) => [field.id, field.type === "checkbox" || field.type === "radio" ? field.checked : field.value]);
-  sessionStorage.setItem(KEPT, JSON.stringify(typed));
-  await fetch(`/language/${currentTarget.value}`, { method: "POST" });
-  location.reload();
-});
+for (const button of document.querySelectorAll("button.language")) {
+  button.addEventListener("click", async () => {
+    const typed = [...document.querySelectorAll("input[id], textarea[id], select[id]")]
+      .map((field) => [field.id, field.type === "checkbox" || field.type === "radio" ? field.checked : field.value]);
+    sessionStorage.setItem(KEPT, JSON.stringify(typed));
+    await fetch(`/language/${button.value}`, { method: "POST" });
+    location.reload();
+  });
+}
 const kept = sessionStorage.getItem(KEPT);
 if (kept !== null) {
   sessionStorage.removeItem(KEPT);
