@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -134,3 +135,29 @@ def test_the_submission_is_written_though_nobody_reads_the_output(
 
     assert process.returncode == 0
     assert (folder / "unread.csv").read_bytes() == (folder / "whole.csv").read_bytes()
+
+
+def test_a_submission_has_the_columns_of_the_competition(
+    honshi_there: Callable[..., Any], folder: Path, digits: Path
+) -> None:
+    finished = honshi_there("predict", "first", digits, "--csv", "sub.csv", "--columns", "id,label", "--sort")
+
+    assert finished.code == 0, finished.err
+    with (folder / "sub.csv").open() as stream:
+        rows = list(csv.reader(stream))
+    assert rows[0] == ["id", "label"]
+    assert sorted(name for name, _ in rows[1:]) == sorted(path.stem for path in digits.glob("*.png"))
+    refused = honshi_there("predict", "first", digits, "--columns", "id,label")
+    assert (refused.code, "give --csv FILE" in refused.err) == (2, True)
+
+
+def test_a_picture_on_standard_input_is_read(folder: Path, digits: Path) -> None:
+    content = next(iter(sorted(digits.glob("*.png")))).read_bytes()
+    command = [sys.executable, "-m", "honshi", "predict", "first", "-", "--json"]
+    environment = {**os.environ, "HONSHI_HOME": str(folder / "home")}
+
+    done = subprocess.run(command, input=content, cwd=folder, env=environment, capture_output=True, timeout=120)
+
+    assert done.returncode == 0, done.stderr
+    [answer] = json.loads(done.stdout)
+    assert answer["path"] == "-"

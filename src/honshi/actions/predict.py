@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import csv
+import glob
 import io
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from honshi.data.sources.classes import natural_key
+from honshi.errors import RequestError
 from honshi.messages import Message
 from honshi.models.card import needed_card
 from honshi.pictures.contract import InputContract
-from honshi.pictures.folders import find_pictures
+from honshi.pictures.folders import Found, find_pictures
 from honshi.prediction import Answer, predict_files
 from honshi.runs import find
 from honshi.runtime import threads
@@ -22,18 +26,58 @@ NAMED = 5
 
 
 @dataclass(frozen=True)
+class Submission:
+    """How answers are written as a table.
+
+    Attributes:
+        columns: what the columns of the picture, its label and, if there are three, the confidence are called.
+        probabilities: whether a column for each class follows.
+        sort: whether pictures stand in the natural order of their paths, 2 before 10; as they were given otherwise.
+    """
+
+    columns: tuple[str, ...] = ("path", "label", "confidence")
+    probabilities: bool = False
+    sort: bool = False
+
+    def __post_init__(self) -> None:
+        """
+        Raises:
+            RequestError: there are not two or three different names.
+        """
+        if not 2 <= len(self.columns) <= 3 or not all(self.columns) or len(set(self.columns)) < len(self.columns):
+            raise RequestError(
+                "--columns {columns}: two or three different names are wanted, for the picture, its label and the "
+                "confidence, as id,label.",
+                columns=",".join(self.columns),
+            )
+
+
+def picture_as(column: str, path: Path) -> str:
+    """What stands for a picture in a column: its path, its number or name without the ending, or the file's name."""
+    match column.strip().lower():
+        case "path":
+            return str(path)
+        case "id" | "image_id" | "imageid":
+            return path.stem
+        case _:
+            return path.name
+
+
+@dataclass(frozen=True)
 class Answers:
     """What a model took pictures for.
 
     Attributes:
         each: an answer for each picture, in order.
         others: files in the folders that are not pictures.
+        classes: that the model tells apart.
         contract: by which the pictures were prepared.
         invert: whether dark and light were swapped.
     """
 
     each: list[Answer]
     others: list[Path]
+    classes: tuple[str, ...]
     contract: InputContract
     invert: bool
 
@@ -76,15 +120,30 @@ class Answers:
             for answer in self.each
         ]
 
-    def to_csv(self) -> bytes:
-        """As a submission: path, label, confidence. Names of files are the bytes that they are."""
+    def to_csv(self, form: Submission | None = None) -> bytes:
+        """As a submission; what could not be read has an empty label. Names of files are the bytes that they are."""
+        form = form or Submission()
         content = io.StringIO()
         writer = csv.writer(content, lineterminator="\n")
-        writer.writerow(("path", "label", "confidence"))
-        for answer in self.each:
+        classes = list(self.classes) if form.probabilities else []
+        writer.writerow([*form.columns, *classes])
+        for answer in sorted(self.each, key=lambda one: natural_key(str(one.picture))) if form.sort else self.each:
             found = answer.prediction
-            writer.writerow((str(answer.picture), *(("", "") if found is None else (found.label, found.confidence))))
+            values = (
+                picture_as(form.columns[0], answer.picture),
+                "" if found is None else found.label,
+                "" if found is None else found.confidence,
+            )
+            chances = ["" if found is None else found.probabilities[name] for name in classes]
+            writer.writerow([*values[: len(form.columns)], *chances])
         return content.getvalue().encode("utf-8", "surrogateescape")
+
+
+def matching(path: Path) -> list[Path]:
+    """What a path names: itself, or, where nothing is called so and it is a pattern, what fits it, 2 before 10."""
+    if os.path.lexists(path) or not glob.has_magic(str(path)):
+        return [path]
+    return [Path(name) for name in sorted(glob.glob(str(path), recursive=True), key=natural_key)] or [path]  # noqa: PTH207
 
 
 def predict(
@@ -94,16 +153,18 @@ def predict(
     invert: bool = False,
     as_is: bool = False,
     digits: bool = False,
+    content: bytes | None = None,
     tell: Callable[[Answer], None],
 ) -> Answers:
     """Ask a run's model about pictures.
 
     Args:
         name: of the run.
-        paths: pictures, and folders of them.
+        paths: pictures, folders of them, and patterns such as ``photos/*.jpg``, which not every shell resolves.
         invert: swap dark and light.
         as_is: only scale the pictures, even where the training images had been brought into a form.
         digits: bring them into MNIST's form, even where nothing is known of the training images' form.
+        content: of one more picture, which goes before them.
         tell: called with each answer, soon after it is known.
 
     Raises:
@@ -114,10 +175,11 @@ def predict(
     contract = needed_card(model).contract
     if as_is or digits:
         contract = replace(contract, form="mnist" if digits else None)
-    found = find_pictures(paths)
+    found = find_pictures([one for path in paths for one in matching(path)]) if paths else Found([], [])
+    pictures: list[Path | bytes] = [*([] if content is None else [content]), *found.pictures]
     answers = []
     with threads.giving_way():
-        for answer in predict_files(model, found.pictures, contract, invert=invert):
+        for answer in predict_files(model, pictures, contract, invert=invert):
             answers.append(answer)
             tell(answer)
-    return Answers(answers, found.others, contract, invert)
+    return Answers(answers, found.others, needed_card(model).classes, contract, invert)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,11 +28,27 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Write path, label and confidence as a submission.",
 )
+@click.option(
+    "--columns",
+    metavar="PICTURE,LABEL",
+    help="What a submission's columns are called: id,label. An id is a file's name without its ending.",
+)
+@click.option("--probabilities", is_flag=True, help="Add a column to the submission for each class.")
+@click.option("--sort", is_flag=True, help="Sort the submission by path, 2 before 10.")
 @json_option
 def predict(
-    run: str, paths: tuple[Path, ...], digits: bool, as_is: bool, invert: bool, csv_path: Path | None, as_json: bool
+    run: str,
+    paths: tuple[Path, ...],
+    digits: bool,
+    as_is: bool,
+    invert: bool,
+    csv_path: Path | None,
+    columns: str | None,
+    probabilities: bool,
+    sort: bool,
+    as_json: bool,
 ) -> None:
-    """The class of images, or of all images in folders, with the confidence.
+    """The class of images, or of all images in folders, with the confidence; - is a picture on standard input.
 
     A model of MNIST, or of images that were made as MNIST's were, brings a drawn or photographed digit into that form
     by itself and says so.
@@ -40,17 +57,24 @@ def predict(
     Examples
       honshi predict latest digit.png
       honshi predict best photos/ --csv submission.csv
+      honshi predict best test/ --csv submission.csv --columns id,label
     """
     import warnings
 
     from PIL import Image
 
     with loading():
+        from honshi.actions.predict import Submission
         from honshi.actions.predict import predict as action
+    from honshi.data.store.decoding import LARGEST_FILE
     from honshi.files import write_whole
 
     if digits and as_is:
         raise click.UsageError("--digits and --as-is say the opposite of one another: give one of them.")
+    if csv_path is None and (columns is not None or probabilities or sort):
+        raise click.UsageError("--columns, --probabilities and --sort are for a submission: give --csv FILE.")
+    names = {} if columns is None else {"columns": tuple(name.strip() for name in columns.split(","))}
+    form = Submission(probabilities=probabilities, sort=sort, **names)
     screen, notes = console(as_json), console(as_json=True)
 
     def tell(answer: Answer) -> None:
@@ -72,9 +96,11 @@ def predict(
 
     # Of pictures that are too large we speak ourselves.
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-    answers = action(run, paths, invert=invert, as_is=as_is, digits=digits, tell=tell)
+    content = sys.stdin.buffer.read(LARGEST_FILE + 1) if Path("-") in paths else None
+    paths = tuple(path for path in paths if path != Path("-"))
+    answers = action(run, paths, content=content, invert=invert, as_is=as_is, digits=digits, tell=tell)
     if csv_path is not None:
-        write_whole(csv_path, answers.to_csv())
+        write_whole(csv_path, answers.to_csv(form))
     for note in answers.notes:
         notes.print(f"Note: {note}", soft_wrap=True)
     if as_json:
