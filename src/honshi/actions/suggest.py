@@ -20,5 +20,6 @@ def suggest(recipe: Recipe) -> Suggestion | None:
     if isinstance(listing, Source):
         return None
     images = int((listing.parts != TEST).sum())
-    side = min(usual_side(listing), options.size or usual_side(listing))
+    usual = usual_side(listing)
+    side = min(usual, options.size or usual)
     return suggest_recipe(images=images, classes=len(listing.classes), side=side)

@@ -21,6 +21,7 @@ from honshi.evaluation.answers import Criterion, check_labels, check_loss, class
 from honshi.messages import Message, first_line
 from honshi.models.modes import evaluating, full_precision, train_mode
 from honshi.models.outputs import is_binary
+from honshi.models.watched import watched
 
 BATCH = 256
 
@@ -198,16 +199,12 @@ def _last_operation(model: nn.Module, inputs: Tensor) -> str:
     """The name of what made the outputs: ``Softmax``, ``Relu``, ``Dropout``, ``Addmm``."""
     seen: list[tuple[str, Tensor]] = []
 
-    def note(layer: nn.Module, _inputs: object, output: object) -> None:
+    def note(_name: str, layer: nn.Module, _inputs: object, output: object) -> None:
         if isinstance(output, Tensor):
             seen.append((type(layer).__name__, output))
 
-    handles = [layer.register_forward_hook(note) for _, layer in observable_layers(model) if not any(layer.children())]
-    try:
+    with watched([(name, layer) for name, layer in observable_layers(model) if not any(layer.children())], note):
         output = logits_in(model(inputs[:16].clone()))
-    finally:
-        for handle in handles:
-            handle.remove()
     if seen and seen[-1][1] is output and seen[-1][0] == "Dropout":
         return "Dropout"
     return output.grad_fn.name().removesuffix("Backward0") if output.grad_fn is not None else ""

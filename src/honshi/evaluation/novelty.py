@@ -15,7 +15,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import torch
 from safetensors.torch import load, save
@@ -26,6 +26,7 @@ from honshi.data.examples import Examples
 from honshi.files import write_whole
 from honshi.models.card import needed_card
 from honshi.models.modes import evaluating
+from honshi.models.watched import watched
 from honshi.runtime import device_of
 
 # Training images that are kept and validation images that the thresholds are taken from, spread evenly.
@@ -89,7 +90,7 @@ class Novelty:
         """Look at training and validation images through a model."""
         parts = _some(train, MOST_TRAIN), _some(val, MOST_VAL)
         known, others = (torch.cat([_small(block) for block in blocks]) for blocks in parts)
-        if _last_layer(model) is None:
+        if last_linear(model) is None:
             return cls(Space.of(known, others), None)
         inside, of_others = (torch.cat([_direction(model, block) for block in blocks]) for blocks in parts)
         return cls(Space.of(known, others), Space.of(inside, of_others))
@@ -140,7 +141,8 @@ def _small(pixels: Tensor) -> Tensor:
     return adaptive_avg_pool2d(pixels.float(), (height, width)).round().flatten(1)
 
 
-def _last_layer(model: nn.Module) -> nn.Linear | None:
+def last_linear(model: nn.Module) -> nn.Linear | None:
+    """The last linear layer of a model; what comes into it is the last hidden layer."""
     return next((layer for layer in reversed(list(model.modules())) if isinstance(layer, nn.Linear)), None)
 
 
@@ -153,15 +155,12 @@ def hidden(model: nn.Module, pixels: Tensor) -> Tensor:
     """What comes into the last linear layer of a model that has one, on the CPU: float32 (n, d)."""
     seen: list[Tensor] = []
 
-    def keep(_: nn.Module, inputs: tuple[Any, ...]) -> None:
+    def keep(_name: str, _layer: nn.Module, inputs: tuple[Tensor, ...], _output: object) -> None:
         seen.append(inputs[0].detach())
 
     with evaluating(model) as scored:
-        layer = _last_layer(scored)
+        layer = last_linear(scored)
         assert layer is not None
-        handle = layer.register_forward_pre_hook(keep)
-        try:
+        with watched([("", layer)], keep):
             scored(needed_card(model).contract.normalization(pixels.to(device_of(model))))
-        finally:
-            handle.remove()
     return seen[-1].flatten(1).float().cpu()

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from honshi.models.modes import evaluating
+from honshi.models.watched import leaves, watched
 from honshi.runtime import device_of
 
 
@@ -40,24 +41,14 @@ def layer_table(model: nn.Module, shape: tuple[int, ...]) -> list[Layer]:
     """
     rows: list[Layer] = []
 
-    def note(name: str) -> object:
-        def hook(layer: nn.Module, _inputs: object, output: object) -> None:
-            if isinstance(output, Tensor):
-                own = sum(parameter.numel() for parameter in layer.parameters(recurse=False))
-                rows.append(Layer(name, type(layer).__name__, tuple(output.shape[1:]), own))
+    def note(name: str, layer: nn.Module, _inputs: object, output: object) -> None:
+        if isinstance(output, Tensor):
+            own = sum(parameter.numel() for parameter in layer.parameters(recurse=False))
+            rows.append(Layer(name, type(layer).__name__, tuple(output.shape[1:]), own))
 
-        return hook
-
-    handles = [
-        layer.register_forward_hook(note(name)) for name, layer in model.named_modules() if not any(layer.children())
-    ]
-    try:
-        # In eval mode, because batch norm in training mode refuses a single image and would learn from it.
-        with evaluating(model) as scored:
-            scored(torch.zeros(1, *shape, device=device_of(model)))
-    finally:
-        for handle in handles:
-            handle.remove()
+    # In eval mode, because batch norm in training mode refuses a single image and would learn from it.
+    with watched(leaves(model), note), evaluating(model) as scored:
+        scored(torch.zeros(1, *shape, device=device_of(model)))
     return rows
 
 

@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from honshi.errors import HonshiError, RunError
+from honshi.language import language, speaking
 
 
 class Child:
@@ -43,21 +44,21 @@ class Child:
         self._pipe = ours
 
     async def ask(self, what: str, **values: Any) -> Any:
-        """The answer of a function of `computing`.
+        """The answer of a function of `computing`, in the language that is spoken here.
 
         Raises:
             HonshiError: what it raised; `RunError` where the process died.
         """
         async with self._turn:
-            return await asyncio.to_thread(self._ask, what, values)
+            return await asyncio.to_thread(self._ask, what, language(), values)
 
-    def _ask(self, what: str, values: Mapping[str, Any]) -> Any:
+    def _ask(self, what: str, spoken: str, values: Mapping[str, Any]) -> Any:
         for again in (True, False):
             if self._process is None or not self._process.is_alive() or self._pipe is None:
                 self.start()
             assert self._pipe is not None
             try:
-                self._pipe.send((what, values))
+                self._pipe.send((what, spoken, values))
                 answer = self._pipe.recv()
             except (EOFError, OSError) as error:
                 self.stop()
@@ -91,11 +92,12 @@ def _work(pipe: Connection, threads: int | None) -> None:
     computing.get_ready(threads)
     while True:
         try:
-            what, values = pipe.recv()
+            what, spoken, values = pipe.recv()
         except (EOFError, OSError):
             return
         try:
-            answer: Any = computing.ASKED[what](**values)
+            with speaking(spoken):
+                answer: Any = computing.ASKED[what](**values)
         except HonshiError as error:
             answer = error
         except Exception as error:  # one request that fails is no reason for the others to

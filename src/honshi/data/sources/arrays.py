@@ -143,7 +143,9 @@ def _listing(path: Path, kind: Message, found: Mapping[int, tuple[Array, Array]]
             columns.parts.append(part)
             columns.stamps.extend((state.st_size, state.st_mtime_ns))
     if UNDIVIDED in found and len(found) > 1:
-        columns.parts = columns.parts.__class__("b", [TRAIN if part == UNDIVIDED else part for part in columns.parts])
+        for place, part in enumerate(columns.parts):
+            if part == UNDIVIDED:
+                columns.parts[place] = TRAIN
     return listed(columns, name=str(path), title=path.name, kind=kind, opener=Pixels(tuple(parts)))
 
 

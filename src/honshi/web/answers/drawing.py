@@ -12,7 +12,6 @@ from starlette.responses import Response
 
 from honshi.errors import RequestError, RunError
 from honshi.files import write_whole
-from honshi.language import language
 from honshi.runs import Run
 from honshi.runs.sidecar import read_sidecar
 from honshi.web.lab import Lab
@@ -38,7 +37,6 @@ async def look(lab: Lab, request: Request) -> Response:
         size=await _size(request),
         invert="invert" in request.query_params,
         as_is="as-is" in request.query_params,
-        language=language(),
     )
     return as_json(dict(zip(names, answers, strict=True)))
 
@@ -46,7 +44,7 @@ async def look(lab: Lab, request: Request) -> Response:
 async def learn(lab: Lab, request: Request) -> Response:
     """Get to know the training images of a run, so that a drawing unlike them is noticed."""
     run = lab.run(request)
-    return as_json({"known": await lab.slow.ask("learn", run=str(run.path), language=language())})
+    return as_json({"known": await lab.slow.ask("learn", run=str(run.path))})
 
 
 async def classes(lab: Lab, request: Request) -> Response:
@@ -61,9 +59,7 @@ async def keep(lab: Lab, request: Request) -> Response:
         raise RequestError("{run} knows no class {label!r}.", run=run.name, label=label)
     content, size = await bytes_of(request), await _size(request)
     if size is None:  # it is kept where it can be read
-        await lab.quick.ask(
-            "look", runs=[str(run.path)], content=content, size=None, invert=False, as_is=False, language=language()
-        )
+        await lab.quick.ask("look", runs=[str(run.path)], content=content, size=None, invert=False, as_is=False)
     path = await asyncio.to_thread(_kept, lab.watch.folder.parent / DRAWINGS, label, content, size)
     return as_json({"path": str(path)}, 201)
 

@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from honshi.errors import RequestError
-from honshi.language import language
 from honshi.web.lab import Lab
 from honshi.web.responses import as_json, body_of
 
@@ -18,7 +17,7 @@ MOST_EXPECTATIONS = 1000
 async def before(lab: Lab, request: Request) -> Response:
     """What one should know before the exam of a run; its result, where it has been sat."""
     await body_of(request)
-    return as_json(await lab.slow.ask("before_the_exam", run=str(lab.run(request).path), language=language()))
+    return as_json(await lab.slow.ask("before_the_exam", run=str(lab.run(request).path)))
 
 
 async def sit(lab: Lab, request: Request) -> Response:
@@ -32,9 +31,7 @@ async def sit(lab: Lab, request: Request) -> Response:
     for one in expectations:
         if not _is_accuracy(one):
             raise RequestError("An expected accuracy lies between 0 and 1, as 0.975, and {one!r} does not.", one=one)
-    return as_json(
-        await lab.slow.ask("sit_the_exam", run=str(run.path), expectations=expectations, language=language())
-    )
+    return as_json(await lab.slow.ask("sit_the_exam", run=str(run.path), expectations=expectations))
 
 
 def _is_accuracy(value: Any) -> bool:

@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from honshi.errors import RequestError
-from honshi.language import language
 from honshi.web.lab import Lab
 from honshi.web.responses import as_json, body_of
 
@@ -52,7 +51,7 @@ def _is_place(value: Any) -> bool:
 
 
 async def _asked(lab: Lab, request: Request, what: str, **values: Any) -> Response:
-    return as_json(await lab.slow.ask(what, run=str(lab.run(request).path), language=language(), **values))
+    return as_json(await lab.slow.ask(what, run=str(lab.run(request).path), **values))
 
 
 ANSWERS = {

@@ -10,7 +10,6 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from honshi.errors import RequestError, RunNotFoundError
-from honshi.language import language
 from honshi.recipe import Recipe
 from honshi.runs import Run
 from honshi.web.charts import reduced
@@ -79,7 +78,7 @@ async def picture(lab: Lab, request: Request) -> Response:
 async def diagnosis(lab: Lab, request: Request) -> Response:
     """The verdict on a run's curves, in words."""
     run = lab.run(request)
-    return as_json(await lab.slow.ask("diagnose", run=str(run.path), language=language()))
+    return as_json(await lab.slow.ask("diagnose", run=str(run.path)))
 
 
 async def comparison(lab: Lab, request: Request) -> Response:
@@ -90,7 +89,7 @@ async def comparison(lab: Lab, request: Request) -> Response:
     if len(runs) != 2 or None in runs:
         raise RequestError("Two runs are compared: first and second, by their names.")
     paths = [str(run.path) for run in runs if run is not None]
-    return as_json(await lab.slow.ask("compare", first=paths[0], second=paths[1], language=language()))
+    return as_json(await lab.slow.ask("compare", first=paths[0], second=paths[1]))
 
 
 ANSWERS = {

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from honshi.files import home
-from honshi.language import speaking
+from honshi.web.computing.models import opened, picture, stamp
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,7 +38,7 @@ class AtHand:
 
 
 def look(
-    runs: list[str], content: bytes, size: tuple[int, int] | None, invert: bool, as_is: bool, language: str
+    runs: list[str], content: bytes, size: tuple[int, int] | None, invert: bool, as_is: bool
 ) -> list[dict[str, Any]]:
     """What each of some runs takes a picture for.
 
@@ -49,7 +48,6 @@ def look(
         size: (w, h) of a drawing; None of a file.
         invert: swap dark and light first.
         as_is: do not bring it into the form that the training images had.
-        language: of what is wrong with it.
 
     Raises:
         HonshiError: it is no picture that can be read, or there is no such model.
@@ -58,47 +56,41 @@ def look(
 
     from honshi.pictures.prepare import look_inverted, prepared
 
-    picture: Any = content
+    given: Any = content
     if size is not None:
-        picture = np.frombuffer(content, np.uint8).reshape(size[1], size[0])
+        given = np.frombuffer(content, np.uint8).reshape(size[1], size[0])
     answers = []
-    with speaking(language):
-        for run in runs:
-            hand = at_hand(run)
-            contract = replace(hand.predictor.contract, form=None) if as_is else hand.predictor.contract
-            seen = prepared(picture, contract, invert=invert)
-            answer = hand.predictor.predict_pixels(seen.pixels.unsqueeze(0))
-            unlike = None if hand.novelty is None else hand.novelty.unlike(hand.model, seen.pixels.unsqueeze(0))[0]
-            answers.append(
-                {
-                    "classes": list(answer.classes),
-                    "probabilities": answer.probabilities[0].tolist(),
-                    "unlike": unlike,
-                    "formed": seen.formed,
-                    "inverted": not seen.formed and bool(look_inverted(seen.pixels.unsqueeze(0), contract)[0]),
-                    "seen": {
-                        "shape": list(seen.pixels.shape),
-                        "pixels": b64encode(seen.pixels.contiguous().numpy().tobytes()).decode("ascii"),
-                    },
-                }
-            )
+    for run in runs:
+        hand = at_hand(run)
+        contract = replace(hand.predictor.contract, form=None) if as_is else hand.predictor.contract
+        seen = prepared(given, contract, invert=invert)
+        answer = hand.predictor.predict_pixels(seen.pixels.unsqueeze(0))
+        unlike = None if hand.novelty is None else hand.novelty.unlike(hand.model, seen.pixels.unsqueeze(0))[0]
+        answers.append(
+            {
+                "classes": list(answer.classes),
+                "probabilities": answer.probabilities[0].tolist(),
+                "unlike": unlike,
+                "formed": seen.formed,
+                "inverted": not seen.formed and bool(look_inverted(seen.pixels.unsqueeze(0), contract)[0]),
+                "seen": picture(seen.pixels),
+            }
+        )
     return answers
 
 
-def learn(run: str, language: str) -> bool:
+def learn(run: str) -> bool:
     """Look at a run's training and validation images, to know what is unlike them; kept for `look`.
 
     Raises:
         HonshiError: there is no such model, or its data are gone.
     """
     from honshi.evaluation.novelty import Novelty
-    from honshi.experiment import open_finished
 
-    with speaking(language):
-        hand = at_hand(run)
-        if hand.novelty is None:
-            _, model, splits = open_finished(run)
-            Novelty.of(model, splits.train, splits.val).write(hand.kept)
+    path = _kept(run)
+    if _novelty(path) is None:
+        model, splits = opened(run)
+        Novelty.of(model, splits.train, splits.val).write(path)
     return True
 
 
@@ -108,15 +100,9 @@ def at_hand(run: str) -> AtHand:
     Raises:
         HonshiError: there is none.
     """
-    about = (Path(run) / "model.json").stat() if (Path(run) / "model.json").is_file() else None
-    hand = _loaded(run, None if about is None else (about.st_mtime_ns, about.st_size))
+    hand = _loaded(run, stamp(run))
     if hand.novelty is None:
-        from honshi.evaluation.novelty import Novelty
-
-        try:
-            hand.novelty = Novelty.read(hand.kept)
-        except (OSError, ValueError, KeyError):
-            hand.novelty = None
+        hand.novelty = _novelty(hand.kept)
     return hand
 
 
@@ -124,10 +110,29 @@ def at_hand(run: str) -> AtHand:
 def _loaded(run: str, _stamp: tuple[int, int] | None) -> AtHand:
     from honshi.prediction import Predictor
     from honshi.runs import Run
+
+    model = Run(Path(run)).model()
+    return AtHand(Predictor(model), model, _kept(run))
+
+
+def _kept(run: str) -> Path:
+    """Where what is known of a run's training images is kept.
+
+    By its weights alone: the same ones trained on other images would be a coincidence.
+
+    Raises:
+        ModelError: it has no model.
+    """
     from honshi.runs.sidecar import read_sidecar
 
-    found = Run(Path(run))
-    model = found.model()
-    sidecar = read_sidecar(found.path / "model.safetensors")
-    # The same weights trained on other images would be a coincidence.
-    return AtHand(Predictor(model), model, home() / "novelty" / f"{sidecar.weights_sha256}.safetensors")
+    return home() / "novelty" / f"{read_sidecar(Path(run) / 'model.safetensors').weights_sha256}.safetensors"
+
+
+def _novelty(path: Path) -> Novelty | None:
+    """What is kept there; None where nothing is, or it is damaged."""
+    from honshi.evaluation.novelty import Novelty
+
+    try:
+        return Novelty.read(path)
+    except (OSError, ValueError, KeyError):
+        return None

@@ -5,10 +5,8 @@ from __future__ import annotations
 from statistics import median
 from typing import Any
 
-from honshi.language import speaking
 
-
-def before(run: str, language: str) -> dict[str, Any]:
+def before(run: str) -> dict[str, Any]:
     """What one should know before a run's test set is opened; its result, where it was.
 
     Raises:
@@ -16,24 +14,22 @@ def before(run: str, language: str) -> dict[str, Any]:
     """
     from honshi.actions.test import prepare
 
-    with speaking(language):
-        candidate = prepare(run)
-        return {
-            "validation": candidate.validation,
-            "looks": candidate.wear.looks,
-            "optimism": candidate.wear.optimism,
-            "sentences": [str(sentence) for sentence in candidate.sentences],
-            "result": _shown(candidate.result),
-        }
+    candidate = prepare(run)
+    return {
+        "validation": candidate.validation,
+        "looks": candidate.wear.looks,
+        "optimism": candidate.wear.optimism,
+        "sentences": [str(sentence) for sentence in candidate.sentences],
+        "result": _shown(candidate.result),
+    }
 
 
-def sit(run: str, expectations: list[float], language: str) -> dict[str, Any]:
+def sit(run: str, expectations: list[float]) -> dict[str, Any]:
     """Open the test set of a run, on the record; what was recorded, where that has been done.
 
     Args:
         run: its folder.
         expectations: accuracies within [0, 1] that were expected; their median is the one that is recorded as such.
-        language: of the sentences.
 
     Raises:
         HonshiError: as ``honshi test``.
@@ -41,14 +37,13 @@ def sit(run: str, expectations: list[float], language: str) -> dict[str, Any]:
     from honshi.actions.test import prepare
 
     said: list[str] = []
-    with speaking(language):
-        candidate = prepare(run)
-        result = candidate.result or candidate.sit(
-            expected=median(expectations) if expectations else None,
-            expectations=expectations,
-            tell=lambda message: said.append(str(message)),
-        )
-        return {"validation": candidate.validation, "sentences": said, "result": _shown(result)}
+    candidate = prepare(run)
+    result = candidate.result or candidate.sit(
+        expected=median(expectations) if expectations else None,
+        expectations=expectations,
+        tell=lambda message: said.append(str(message)),
+    )
+    return {"validation": candidate.validation, "sentences": said, "result": _shown(result)}
 
 
 def _shown(result: Any) -> dict[str, Any] | None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from honshi.language import speaking
+from honshi.web.computing.models import opened, picture, stamp
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-    from honshi.data import Splits
 
 # Images of one cell, and of the surest mistakes.
 MOST_IMAGES = 24
@@ -22,18 +19,17 @@ MOST_MAPS, MOST_NUMBERS = 24, 128
 MOST_LAYERS = 24
 
 
-def answers(run: str, language: str) -> dict[str, Any]:
+def answers(run: str) -> dict[str, Any]:
     """What a run takes its validation images for; that is one look at them, counted as one.
 
     Raises:
         HonshiError: it has no model, or its data are gone.
     """
-    with speaking(language):
-        return _answers(run, (Path(run) / "model.json").stat().st_mtime_ns if Path(run, "model.json").is_file() else 0)
+    return _answers(run, stamp(run))
 
 
 @lru_cache(4)
-def _answers(run: str, _stamp: int) -> dict[str, Any]:
+def _answers(run: str, _stamp: tuple[int, int] | None) -> dict[str, Any]:
     from honshi.evaluation.calibration import reliability
     from honshi.evaluation.evaluate import infer
     from honshi.files import not_written
@@ -77,7 +73,7 @@ def _answers(run: str, _stamp: int) -> dict[str, Any]:
     }
 
 
-def images(run: str, places: list[int], language: str) -> list[dict[str, Any]]:
+def images(run: str, places: list[int]) -> list[dict[str, Any]]:
     """Some validation images of a run, as its model sees them.
 
     Raises:
@@ -85,13 +81,12 @@ def images(run: str, places: list[int], language: str) -> list[dict[str, Any]]:
     """
     import torch
 
-    with speaking(language):
-        _, splits = opened(run)
-        known = [place for place in places if 0 <= place < len(splits.val)]
-        return [picture(one) for one in splits.val.gather(torch.tensor(known, dtype=torch.int64))] if known else []
+    _, splits = opened(run)
+    known = [place for place in places if 0 <= place < len(splits.val)]
+    return [picture(one) for one in splits.val.gather(torch.tensor(known, dtype=torch.int64))] if known else []
 
 
-def augmented(run: str, language: str) -> list[dict[str, Any]]:
+def augmented(run: str) -> list[dict[str, Any]]:
     """A few training images, each as it is and as the run's recipe changed it, row by row; empty where it does not.
 
     Raises:
@@ -102,29 +97,27 @@ def augmented(run: str, language: str) -> list[dict[str, Any]]:
     from honshi.data import augment
     from honshi.runs import Run
 
-    with speaking(language):
-        change = augment.build(Run(Path(run)).recipe.augment)
-        if change is None:
-            return []
-        _, splits = opened(run)
-        draws = torch.Generator().manual_seed(0)
-        pixels = splits.train.gather(torch.arange(min(4, len(splits.train))))
-        columns = [pixels, *(change(pixels.clone(), draws) for _ in range(5))]
-        return [picture(column[row]) for row in range(len(pixels)) for column in columns]
+    change = augment.build(Run(Path(run)).recipe.augment)
+    if change is None:
+        return []
+    _, splits = opened(run)
+    draws = torch.Generator().manual_seed(0)
+    pixels = splits.train.gather(torch.arange(min(4, len(splits.train))))
+    columns = [pixels, *(change(pixels.clone(), draws) for _ in range(5))]
+    return [picture(column[row]) for row in range(len(pixels)) for column in columns]
 
 
-def filters(run: str, language: str) -> list[dict[str, Any]]:
+def filters(run: str) -> list[dict[str, Any]]:
     """The weights of the first layer as pictures: of a model, or as far as its training is.
 
     Raises:
         HonshiError: there are none yet.
     """
-    with speaking(language):
-        weights = _first_weights(Path(run))
-        return [] if weights is None else [_map(weights[place]) for place in range(min(MOST_MAPS, len(weights)))]
+    weights = _first_weights(Path(run))
+    return [] if weights is None else [_map(weights[place]) for place in range(min(MOST_MAPS, len(weights)))]
 
 
-def layers(run: str, place: int, language: str) -> list[dict[str, Any]]:
+def layers(run: str, place: int) -> list[dict[str, Any]]:
     """What each layer makes of a validation image.
 
     Raises:
@@ -134,42 +127,20 @@ def layers(run: str, place: int, language: str) -> list[dict[str, Any]]:
 
     from honshi.models.card import needed_card
     from honshi.models.modes import evaluating
+    from honshi.models.watched import leaves, watched
 
     found: list[dict[str, Any]] = []
 
-    def note(name: str, kind: str) -> Any:
-        def hook(_: Any, __: Any, output: Any) -> None:
-            if isinstance(output, torch.Tensor) and len(found) < MOST_LAYERS:
-                found.append({"name": name, "kind": kind, "shape": list(output.shape[1:]), **_drawn(output[0])})
+    def note(name: str, layer: nn.Module, _inputs: Any, output: Any) -> None:
+        if isinstance(output, torch.Tensor) and len(found) < MOST_LAYERS:
+            kind, shape = type(layer).__name__, list(output.shape[1:])
+            found.append({"name": name, "kind": kind, "shape": shape, **_drawn(output[0])})
 
-        return hook
-
-    with speaking(language):
-        model, splits = opened(run)
-        pixels = splits.val.gather(torch.tensor([min(max(place, 0), len(splits.val) - 1)]))
-        with evaluating(model) as scored:
-            leaves = [(name, layer) for name, layer in scored.named_modules() if not any(layer.children())]
-            handles = [layer.register_forward_hook(note(name, type(layer).__name__)) for name, layer in leaves]
-            try:
-                scored(needed_card(model).contract.normalization(pixels))
-            finally:
-                for handle in handles:
-                    handle.remove()
+    model, splits = opened(run)
+    pixels = splits.val.gather(torch.tensor([min(max(place, 0), len(splits.val) - 1)]))
+    with evaluating(model) as scored, watched(leaves(scored), note):
+        scored(needed_card(model).contract.normalization(pixels))
     return found
-
-
-@lru_cache(2)
-def _kept_open(run: str, _stamp: int) -> tuple[nn.Module, Splits[Any]]:
-    from honshi.experiment import open_finished
-
-    _, model, splits = open_finished(run)
-    return model, splits
-
-
-def opened(run: str) -> tuple[nn.Module, Splits[Any]]:
-    """A run's model and its data, kept for the next question."""
-    sidecar = Path(run) / "model.json"
-    return _kept_open(run, sidecar.stat().st_mtime_ns if sidecar.is_file() else 0)
 
 
 def _first_weights(run: Path) -> Tensor | None:
@@ -212,11 +183,3 @@ def _map(values: Tensor) -> dict[str, Any]:
     largest = float(values.abs().max()) or 1.0
     grey = (values / largest * 127 + 128).round().clamp(0, 255).byte()
     return picture(grey.unsqueeze(0))
-
-
-def picture(pixels: Tensor) -> dict[str, Any]:
-    """Pixels, uint8 (c, h, w), as plain values."""
-    return {
-        "shape": list(pixels.shape),
-        "pixels": b64encode(pixels.contiguous().cpu().numpy().tobytes()).decode("ascii"),
-    }

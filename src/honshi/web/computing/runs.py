@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from honshi.language import speaking
 
-
-def diagnose(run: str, language: str) -> dict[str, Any]:
+def diagnose(run: str) -> dict[str, Any]:
     """What a run's curves say; see `honshi.actions.diagnose`."""
     from honshi.actions.diagnose import diagnose as action
 
-    with speaking(language):
-        found = action(run)
-        evidence = found.diagnosis.evidence
-        return {**found.to_dict(), "evidence": [str(one) for one in evidence.sentences] if evidence is not None else []}
+    found = action(run)
+    evidence = found.diagnosis.evidence
+    return {**found.to_dict(), "evidence": [str(one) for one in evidence.sentences] if evidence is not None else []}
 
 
-def compare(first: str, second: str, language: str) -> dict[str, Any]:
+def compare(first: str, second: str) -> dict[str, Any]:
     """Whether one run is better than the other; see `honshi.actions.compare`."""
     from honshi.actions.compare import compare as action
 
-    with speaking(language):
-        found = action(first, second)
-        return {**found.to_dict(), "sentences": [str(sentence) for sentence in found.sentences]}
+    found = action(first, second)
+    return {**found.to_dict(), "sentences": [str(sentence) for sentence in found.sentences]}

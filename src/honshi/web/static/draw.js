@@ -1,6 +1,7 @@
 // Draw, and see at once what one or two models take it for and what they see.
 
-import { _, ask, element, keepScene, listen, percent, scene, send } from "./lab.js";
+import { follow, isTrained, noOption, offered, option } from "./choosing.js";
+import { _, ask, element, keepScene, percent, scene, send } from "./lab.js";
 import { drawPixels } from "./pixels.js";
 
 const paper = document.getElementById("paper");
@@ -18,7 +19,6 @@ const places = [0, 1].map((at) => {
   return { holder, model: document.getElementById(`model-${at}`), seen: holder.querySelector(".seen"), says: holder.querySelector(".says"), bars: holder.querySelector(".bars") };
 });
 const MOST_BARS = 10;
-let runs = new Map();
 // What is looked at: the drawing, or the bytes of a picture; null is an empty paper.
 let file = null;
 let drawn = false;
@@ -36,10 +36,9 @@ function clear() {
 function empty(place) {
   place.says.textContent = "";
   place.says.className = "says";
-  const run = runs.get(place.model.value);
   place.seen.getContext("2d").clearRect(0, 0, place.seen.width, place.seen.height);
   for (const bar of place.bars.children) fill(bar, 0);
-  place.holder.classList.toggle("unused", run === undefined);
+  place.holder.classList.toggle("unused", place.model.value === "");
 }
 
 // Strokes: by mouse, finger or pen; their thickness follows the pen's pressure where it has one.
@@ -229,15 +228,15 @@ async function chosen() {
 
 for (const place of places) place.model.addEventListener("change", chosen);
 
-function offer() {
-  const able = [...runs.values()].filter((run) => run.finished && run.state !== "damaged")
-    .sort((a, b) => (b.kept?.val_accuracy ?? 0) - (a.kept?.val_accuracy ?? 0));
+function offer(runs) {
+  const able = offered(runs, isTrained);
   const names = able.map((run) => run.name);
   const wanted = [scene().get("model") ?? names[0] ?? "", scene().get("beside") ?? ""];
   const before = places.map((place) => place.model.value);
   places.forEach((place, at) => {
-    const options = able.map((run) => element("option", { value: run.name }, `${run.name} · ${percent(run.kept.val_accuracy)}`));
-    if (at === 1 || able.length === 0) options.unshift(element("option", { value: "" }, able.length ? _("nothing") : _("There is no trained model yet: train one first.")));
+    const options = able.map(option);
+    if (able.length === 0) options.unshift(noOption());
+    else if (at === 1) options.unshift(element("option", { value: "" }, _("nothing")));
     place.model.replaceChildren(...options);
     place.model.value = names.includes(wanted[at]) ? wanted[at] : at === 0 ? names[0] ?? "" : "";
   });
@@ -258,12 +257,4 @@ keep.addEventListener("click", async () => {
 });
 
 clear();
-listen((news) => {
-  if (news.event === "runs") runs = new Map(news.runs.map((run) => [run.name, run]));
-  else if (news.event === "run") {
-    const before = runs.get(news.run.name);
-    runs.set(news.run.name, news.run);
-    if (before?.finished === news.run.finished) return;
-  } else if (news.event === "gone") runs.delete(news.name);
-  if (news.event !== "lost") offer();
-});
+follow(offer);

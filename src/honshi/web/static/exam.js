@@ -1,6 +1,7 @@
 // The exam: what validation says and how worn it is, what is expected, and the score, once.
 
-import { _, ask, element, keepScene, listen, percent, plain, scene, svg, whole } from "./lab.js";
+import { chooseRun, isTrained } from "./choosing.js";
+import { _, ask, element, percent, plain, svg, whole } from "./lab.js";
 
 const select = document.getElementById("run");
 const wrong = document.getElementById("wrong");
@@ -11,14 +12,11 @@ const chips = document.getElementById("expectations");
 const name = document.getElementById("name");
 const open = document.getElementById("open");
 const result = document.getElementById("result");
-let runs = new Map();
 let expectations = [];
 let asked = null;
 
-async function about() {
-  const run = select.value;
+async function about(run) {
   asked = run;
-  keepScene({ run });
   before.hidden = result.hidden = true;
   wrong.textContent = "";
   name.value = "";
@@ -123,19 +121,4 @@ function strip(exam, validation, guesses) {
   return svg("svg", { viewBox: `0 0 800 ${bottom + 30}`, class: "strip", role: "img", "aria-label": words }, ...parts);
 }
 
-select.addEventListener("change", about);
-listen((news) => {
-  if (news.event === "lost") return;
-  if (news.event === "runs") runs = new Map(news.runs.map((run) => [run.name, run]));
-  else if (news.event === "run") {
-    const known = runs.get(news.run.name);
-    runs.set(news.run.name, news.run);
-    if (known?.finished === news.run.finished) return;
-  } else runs.delete(news.name);
-  const able = [...runs.values()].filter((run) => run.finished && run.kept).sort((a, b) => b.kept.val_accuracy - a.kept.val_accuracy);
-  const chosen = select.value || scene().get("run") || able[0]?.name || "";
-  select.replaceChildren(...able.map((run) => element("option", { value: run.name }, `${run.name} · ${percent(run.kept.val_accuracy)}`)));
-  if (able.length === 0) select.append(element("option", { value: "" }, _("There is no trained model yet: train one first.")));
-  select.value = able.some((run) => run.name === chosen) ? chosen : able[0]?.name ?? "";
-  if (select.value !== asked) about();
-});
+chooseRun(select, isTrained, about);

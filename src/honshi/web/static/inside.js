@@ -1,13 +1,13 @@
 // Look inside a model: confusion, surest mistakes, reliability, first weights, augmentation, layers.
 
-import { _, ask, element, keepScene, listen, percent, plain, scene, svg, whole } from "./lab.js";
+import { chooseRun, numberIn } from "./choosing.js";
+import { _, ask, element, percent, plain, svg, whole } from "./lab.js";
 import { picture } from "./pixels.js";
 
 const select = document.getElementById("run");
 const wrong = document.getElementById("wrong");
 const place = document.getElementById("place");
 const cell = document.getElementById("cell");
-let runs = new Map();
 let shown = null;
 
 const of = (id) => document.getElementById(id);
@@ -17,7 +17,6 @@ const still = (run) => run === shown;
 
 async function show(run) {
   shown = run;
-  keepScene({ run });
   wrong.textContent = "";
   for (const id of ["matrix", "cell", "mistakes", "reliability", "filters", "augmented", "layers"]) of(id).replaceChildren();
   if (!run) return;
@@ -124,8 +123,7 @@ async function showAugmented(run) {
 }
 
 async function showLayers(run) {
-  const wanted = Number(plain(place.value));
-  if (!Number.isInteger(wanted) || wanted < 0) { wrong.textContent = _("{word} is not the number of an image.", { word: place.value }); return; }
+  const wanted = numberIn(place);
   wrong.textContent = "";
   const [[image], found] = await Promise.all([ask(address("images"), { places: [wanted] }), ask(address("layers"), { place: wanted })]);
   if (!still(run)) return;
@@ -144,24 +142,10 @@ function numbers({ numbers: values, name }) {
     ...values.map((value, at) => svg("rect", { x: at * width, width: Math.max(1, width - 1), y: value > 0 ? 30 - 28 * value / largest : 30, height: Math.max(0.5, 28 * Math.abs(value) / largest), class: value > 0 ? "up" : "down" })));
 }
 
-select.addEventListener("change", () => show(select.value));
 place.addEventListener("change", () => showLayers(shown).catch((error) => { wrong.textContent = error.message; }));
 of("next").addEventListener("click", () => { place.value = String((Number(plain(place.value)) || 0) + 1); place.dispatchEvent(new Event("change")); });
 
-listen((news) => {
-  if (news.event === "lost") return;
-  if (news.event === "runs") runs = new Map(news.runs.map((run) => [run.name, run]));
-  else if (news.event === "run") {
-    const before = runs.get(news.run.name);
-    runs.set(news.run.name, news.run);
-    // Its weights have grown.
-    if (news.run.name === shown && news.run.epochs !== before?.epochs) showFilters(shown);
-    if (before !== undefined && before.finished === news.run.finished) return;
-  } else runs.delete(news.name);
-  const able = [...runs.values()].filter((run) => run.kept || run.state === "running").sort((a, b) => (b.kept?.val_accuracy ?? 0) - (a.kept?.val_accuracy ?? 0));
-  const wanted = select.value || scene().get("run");
-  select.replaceChildren(...able.map((run) => element("option", { value: run.name }, run.kept ? `${run.name} · ${percent(run.kept.val_accuracy)}` : run.name)));
-  if (able.length === 0) select.append(element("option", { value: "" }, _("There is no trained model yet: train one first.")));
-  select.value = able.some((run) => run.name === wanted) ? wanted : able[0]?.name ?? "";
-  if (select.value !== shown) show(select.value);
+const runs = chooseRun(select, (run) => run.kept || run.state === "running", show, (run, before) => {
+  // Its weights have grown.
+  if (run.name === shown && run.epochs !== before?.epochs) showFilters(shown);
 });

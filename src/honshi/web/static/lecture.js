@@ -1,13 +1,13 @@
 // The lecture's demonstrations, each on the real thing.
 
-import { _, ask, element, keepScene, listen, percent, plain, scene, svg } from "./lab.js";
+import { chooseRun, isTrained, numberIn } from "./choosing.js";
+import { _, ask, element, percent, plain, svg } from "./lab.js";
 import { Curves, colour } from "./curves.js";
 import { picture } from "./pixels.js";
 
 const of = (id) => document.getElementById(id);
 const wrong = of("wrong");
 const select = of("run");
-let runs = new Map();
 let shown = null;
 const address = (what) => `/api/runs/${encodeURI(shown)}/${what}`;
 
@@ -108,10 +108,8 @@ of("looks").addEventListener("input", drawPeeks);
 
 // Dropout.
 async function showDropout() {
-  const place = Number(plain(of("place").value));
-  if (!Number.isInteger(place) || place < 0) { wrong.textContent = _("{word} is not the number of an image.", { word: of("place").value }); return; }
   const run = shown;
-  const found = await tried(() => ask(address("dropout"), { place, probability: Number(of("probability").value) }));
+  const found = await tried(() => ask(address("dropout"), { place: numberIn(of("place")), probability: Number(of("probability").value) }));
   if (found === null || run !== shown) return;
   const width = 640 / found.classes.length;
   const y = (value) => 150 - 130 * value;
@@ -145,7 +143,6 @@ async function showNorm() {
 
 async function show(run) {
   shown = run;
-  keepScene({ run });
   votes = {};
   hundred = null;
   for (const id of ["verdict", "peeks", "dropout", "norm"]) of(id).replaceChildren();
@@ -160,19 +157,4 @@ async function show(run) {
   await showNorm();
 }
 
-select.addEventListener("change", () => show(select.value));
-listen((news) => {
-  if (news.event === "lost") return;
-  if (news.event === "runs") runs = new Map(news.runs.map((run) => [run.name, run]));
-  else if (news.event === "run") {
-    const before = runs.get(news.run.name);
-    runs.set(news.run.name, news.run);
-    if (before?.finished === news.run.finished) return;
-  } else runs.delete(news.name);
-  const able = [...runs.values()].filter((run) => run.finished && run.kept).sort((a, b) => b.kept.val_accuracy - a.kept.val_accuracy);
-  const wanted = select.value || scene().get("run");
-  select.replaceChildren(...able.map((run) => element("option", { value: run.name }, `${run.name} · ${percent(run.kept.val_accuracy)}`)));
-  if (able.length === 0) select.append(element("option", { value: "" }, _("There is no trained model yet: train one first.")));
-  select.value = able.some((run) => run.name === wanted) ? wanted : able[0]?.name ?? "";
-  if (select.value !== shown) show(select.value);
-});
+chooseRun(select, isTrained, show);
