@@ -60,7 +60,7 @@ def test_torchrun_and_honshi_know_every_option(command: list[str]) -> None:
 
     options = train.make_context("train", launch.training_script_args[1:]).params
     assert options.pop("out") is not None
-    recipe = read_recipe(options.pop("recipe"), options.pop("settings"), options)
+    recipe, _ = read_recipe(options.pop("recipe"), options.pop("settings"), options)
     assert recipe.training.batch_size >= 16
 
 

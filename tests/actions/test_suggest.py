@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,14 +10,12 @@ from PIL import Image
 from tests.data.folders import class_folders
 
 from honshi.actions.suggest import suggest
-from honshi.recipe import Recipe
+from honshi.recipe import DataOptions
 from honshi.recipe.suggestion import WEIGHTS
 
 
-def recipe_for(source: Path, **options: object) -> Recipe:
-    return Recipe.read("cnn").changed(
-        {"data.source": str(source), **{f"data.{key}": value for key, value in options.items()}}
-    )
+def asked(source: Path, **options: Any) -> DataOptions:
+    return DataOptions(source=str(source), **options)
 
 
 def photographs(folder: Path) -> Path:
@@ -29,7 +28,7 @@ def photographs(folder: Path) -> Path:
 
 @pytest.mark.skipif(find_spec(WEIGHTS) is None, reason="the extra photos is not installed")
 def test_photographs_are_seen_by_a_pretrained_backbone(tmp_path: Path) -> None:
-    found = suggest(recipe_for(photographs(tmp_path / "photographs")))
+    found = suggest(asked(photographs(tmp_path / "photographs")))
 
     assert found is not None
     assert found.recipe == "photos"
@@ -39,11 +38,11 @@ def test_photographs_are_seen_by_a_pretrained_backbone(tmp_path: Path) -> None:
 def test_small_pictures_are_taken_as_they_are(tmp_path: Path) -> None:
     class_folders(tmp_path / "small", range(20))
 
-    for recipe in (recipe_for(tmp_path / "small"), recipe_for(photographs(tmp_path / "photographs"), size=32)):
-        found = suggest(recipe)
+    for options in (asked(tmp_path / "small"), asked(photographs(tmp_path / "photographs"), size=32)):
+        found = suggest(options)
         assert found is not None
         assert found.recipe == "cnn"
 
 
 def test_data_with_a_shape_of_their_own_need_none(idx_folder: Path) -> None:
-    assert suggest(recipe_for(idx_folder)) is None
+    assert suggest(asked(idx_folder)) is None

@@ -263,6 +263,10 @@ def test_where_there_is_no_room_the_training_ends_in_a_sentence(tmp_path: Path) 
 def test_what_resume_cannot_do_is_refused(honshi_there: Callable[..., Any]) -> None:
     assert "finished" in honshi_there("train", "--resume", "first").err
     assert "--lr" in honshi_there("train", "--resume", "first", "--lr", "0.5").err
+    assert (
+        "so mlp, --seeds cannot be given with it"
+        in honshi_there("train", "mlp", "--resume", "first", "--seeds", "2").err
+    )
 
 
 def test_a_terminal_sees_a_live_bar(tmp_path: Path) -> None:

@@ -5,17 +5,16 @@ from __future__ import annotations
 from honshi.data.listing import TEST
 from honshi.data.sources import Source, open_source
 from honshi.data.store.deciding import usual_side
-from honshi.recipe import Recipe
+from honshi.recipe import DataOptions
 from honshi.recipe.suggestion import Suggestion, suggest_recipe
 
 
-def suggest(recipe: Recipe) -> Suggestion | None:
-    """What suits the data of a recipe; None where they come with a shape of their own, as IDX files do.
+def suggest(options: DataOptions) -> Suggestion | None:
+    """What suits the data that are asked for; None where they come with a shape of their own, as IDX files do.
 
     Raises:
         DataNotFoundError, DataError: they are not there, or no picture can be read.
     """
-    options = recipe.data
     listing = open_source(options.source, columns=options.columns, group=options.group)
     if isinstance(listing, Source):
         return None

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from honshi.cli.console import console, json_option, print_json
+from honshi.cli.console import console, json_option, print_json, print_why
 from honshi.cli.loading import loading
-from honshi.cli.options import fitting_recipe, read_recipe, recipe_options
+from honshi.cli.options import SUITED, RecipeCommand, read_recipe, recipe_options
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 STYLES = {"pass": "green", "warn": "yellow", "fail": "bold red", "skip": "dim"}
 
 
-@click.command()
+@click.command(cls=RecipeCommand)
 @click.argument("recipe", default="lecture")
 @click.option("--model", metavar="FILE.PY:NAME", help="A model of your own: a class, a function or an nn.Module.")
 @click.option("--dataset", metavar="FILE.PY:NAME", help="Training data of your own: a Dataset or DataLoader.")
@@ -61,14 +61,12 @@ def check(
       honshi check --model net.py:Net --dataset data.py:train_set
       honshi check --train mine.py:train --evaluate mine.py:evaluate
     """
-    chosen = read_recipe(recipe, settings, options)
+    chosen, why = read_recipe(recipe, settings, options)
     with loading():
         from honshi.actions.check import check as action
 
     screen = console(as_json)
-    chosen, why = fitting_recipe(recipe, settings, options, chosen)
-    if why is not None:
-        screen.print(str(why), soft_wrap=True)
+    print_why(screen, why)
     outcome = action(
         chosen,
         model_at=model,
@@ -76,7 +74,7 @@ def check(
         train_at=train,
         evaluate_at=evaluate,
         picture=picture,
-        apply_to=recipe if apply else None,
+        apply_to=(chosen.name if recipe == SUITED else recipe) if apply else None,
     )
     screen.print(str(outcome.title), soft_wrap=True)
     _print_report(screen, outcome.report)

@@ -12,6 +12,7 @@ from honshi.cli.streams import encodes
 
 if TYPE_CHECKING:
     from honshi.actions.plan import Plan
+    from honshi.messages import Message
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document; everything for people goes to stderr."
@@ -30,6 +31,12 @@ def print_json(value: Any) -> None:
     """One document; characters that stdout does not have are written as JSON's own escapes."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     click.echo(text if encodes(text) else json.dumps(value, indent=2, allow_nan=False))
+
+
+def print_why(screen: Console, why: Message | None) -> None:
+    """Why it is this recipe, where it had to suit data of one's own."""
+    if why is not None:
+        screen.print(str(why), soft_wrap=True)
 
 
 def print_next(screen: Console, commands: list[str]) -> None:

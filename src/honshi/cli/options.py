@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from honshi.messages import Message
     from honshi.recipe import Recipe
 
-# What suits pictures of one's own as long as nothing else is asked for.
+# In the place of a recipe's name: the one that suits the data.
+SUITED = "suited"
+# What suits data that have a shape of their own.
 FOR_OWN_DATA = "cnn"
 # Option, the recipe's key, type, help.
 _OPTIONS: tuple[tuple[str, str, Any, str], ...] = (
@@ -57,8 +59,26 @@ def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def names_data(name: str) -> bool:
-    """Whether what stands in the place of a recipe is the path of data; a built-in recipe of that name goes before."""
+class RecipeCommand(click.Command):
+    """A command that takes a recipe, or data of one's own in its place: then it is the recipe that suits them."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        rest = super().parse_args(ctx, args)
+        given = ctx.params["recipe"]
+        if given is not None and _is_data(given):
+            if ctx.params["data"] is not None:
+                from honshi.errors import RecipeError
+
+                raise RecipeError(
+                    "{name} is data, and so is what --data names: give one of them, or the name of a recipe in front.",
+                    name=given,
+                )
+            ctx.params |= {"recipe": SUITED, "data": given}
+        return rest
+
+
+def _is_data(name: str) -> bool:
+    """Whether it is the path of data; a built-in recipe of that name goes before."""
     from honshi.recipe import built_in
 
     path = Path(name)
@@ -67,28 +87,41 @@ def names_data(name: str) -> bool:
     return name.startswith(("idx:", "hf:")) or is_folder(path) or is_file(path)
 
 
-def read_recipe(name: str, settings: tuple[str, ...], options: dict[str, Any]) -> Recipe:
-    """The recipe called ``name`` with the changes that the options and ``--set`` ask for.
+def read_recipe(name: str, settings: tuple[str, ...], options: dict[str, Any]) -> tuple[Recipe, Message | None]:
+    """A recipe with the changes that the options and ``--set`` ask for, and why it is this one, where it was chosen.
+
+    Only where it has to suit data of one's own is anything else loaded for it.
 
     Args:
-        name: of a recipe, or the path of data: then it is the recipe that suits these.
+        name: of a recipe, or ``SUITED``.
         settings: of ``--set``.
         options: those that were given, by their names.
 
     Raises:
         RecipeError: by the recipe; by a setting that is not KEY=VALUE.
+        DataError: the recipe has to suit data that cannot be read.
     """
-    from honshi.errors import RecipeError
     from honshi.recipe import Recipe
 
-    if names_data(name):
-        if options.get("data") is not None:
-            raise RecipeError(
-                "{name} is data, and so is what --data names: give one of them, or the name of a recipe in front.",
-                name=name,
-            )
-        options = {**options, "data": name}
-        name = FOR_OWN_DATA
+    changes, why = _changes(settings, options), None
+    if name == SUITED:
+        name, why = _suited(changes)
+    recipe = Recipe.read(name)
+    kind = changes.get("model.kind", recipe.model.kind)
+    for option, key, _, _ in _OPTIONS:
+        if options.get(_keyword(option)) is not None:
+            _check_that_the_model_has_it(option, key, kind)
+    return recipe.changed(changes), why
+
+
+def _changes(settings: tuple[str, ...], options: dict[str, Any]) -> dict[str, Any]:
+    """What is asked for, by the recipe's keys.
+
+    Raises:
+        RecipeError: a setting is not KEY=VALUE.
+    """
+    from honshi.errors import RecipeError
+
     changes: dict[str, Any] = {}
     for setting in settings:
         key, separator, value = setting.partition("=")
@@ -97,43 +130,33 @@ def read_recipe(name: str, settings: tuple[str, ...], options: dict[str, Any]) -
                 "--set {setting}: this is not KEY=VALUE, as in --set optimizer.momentum=0.9.", setting=setting
             )
         changes[key.strip()] = _value(value.strip())
-    recipe = Recipe.read(name)
-    kind = changes.get("model.kind", recipe.model.kind)
     for option, key, _, _ in _OPTIONS:
-        given = options.get(option.removeprefix("--").replace("-", "_"))
+        given = options.get(_keyword(option))
         if given is not None:
-            _check_that_the_model_has_it(option, key, kind)
             changes[key] = _READ.get(option, lambda value: value)(given)
-    return recipe.changed(changes)
+    return changes
 
 
-def fitting_recipe(
-    name: str, settings: tuple[str, ...], options: dict[str, Any], chosen: Recipe
-) -> tuple[Recipe, Message | None]:
-    """The recipe that suits data which stand in the place of one, and why; ``chosen`` where they do not.
+def _suited(changes: dict[str, Any]) -> tuple[str, Message | None]:
+    """The name of the recipe that suits the data that are asked for, and why."""
+    from honshi.cli.loading import loading
+    from honshi.recipe import Recipe
 
-    Args:
-        name, settings, options: as for `read_recipe`.
-        chosen: what that has read.
-
-    Raises:
-        DataError: the data cannot be read.
-        RecipeError: by the recipe.
-    """
-    if not names_data(name):
-        return chosen, None
-    from honshi.actions.suggest import suggest
-
-    found = suggest(chosen)
-    if found is None or found.recipe == FOR_OWN_DATA:
-        return chosen, None if found is None else found.why
-    return read_recipe(found.recipe, settings, {**options, "data": name}), found.why
+    asked = Recipe.read(FOR_OWN_DATA).changed({key: changes[key] for key in changes if key.startswith("data.")})
+    with loading():
+        from honshi.actions.suggest import suggest
+    found = suggest(asked.data)
+    return (FOR_OWN_DATA, None) if found is None else (found.recipe, found.why)
 
 
 def given_options(settings: tuple[str, ...], options: dict[str, Any]) -> list[str]:
     """The options that change a recipe and were given."""
-    names = [option for option, *_ in _OPTIONS if options[option.removeprefix("--").replace("-", "_")] is not None]
+    names = [option for option, *_ in _OPTIONS if options.get(_keyword(option)) is not None]
     return [*names, "--set"] if settings else names
+
+
+def _keyword(option: str) -> str:
+    return option.removeprefix("--").replace("-", "_")
 
 
 def _check_that_the_model_has_it(option: str, key: str, kind: object) -> None:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from honshi.cli.console import console, json_option, print_json, print_next, print_plan
+from honshi.cli.console import console, json_option, print_json, print_next, print_plan, print_why
 from honshi.cli.features import FeaturesBar
 from honshi.cli.loading import loading
-from honshi.cli.options import fitting_recipe, given_options, read_recipe, recipe_options
+from honshi.cli.options import SUITED, RecipeCommand, given_options, read_recipe, recipe_options
 from honshi.cli.reading import ReadingReport
 
 if TYPE_CHECKING:
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from honshi.actions.train import Began, Event, SeedEnded, SeedsBegan, SeedsTraining, Training
 
 
-@click.command()
-@click.argument("recipe", default="lecture")
+@click.command(cls=RecipeCommand)
+@click.argument("recipe", required=False)
 @recipe_options
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder; runs/<date-time>-<recipe> if left out.")
 @click.option("--seeds", type=click.IntRange(2), metavar="N", help="Train N seeds, from --seed on; mean and deviation.")
 @click.option("--resume", metavar="RUN", help="Go on with a run, or a folder of seeds, that was interrupted.")
 @json_option
 def train(
-    recipe: str,
+    recipe: str | None,
     settings: tuple[str, ...],
     out: Path | None,
     seeds: int | None,
@@ -52,24 +52,15 @@ def train(
       honshi train --resume latest
       torchrun --nproc-per-node 2 -m honshi train cnn --out runs/shared
     """
+    if resume is not None:
+        _check_nothing_else_is_asked_for(recipe, given_options(settings, options), out, seeds)
     # A wrong option is said before torch is loaded, which takes a second.
-    chosen = read_recipe(recipe, settings, options)
+    chosen, why = read_recipe(recipe or "lecture", settings, options)
     with loading():
         from honshi.actions import train as action
-    from honshi.errors import RequestError
 
-    if resume is not None:
-        given = given_options(settings, options) + (["--out"] if out else []) + (["--seeds"] if seeds else [])
-        if given:
-            raise RequestError(
-                "--resume goes on with the run's own recipe, so {given} cannot be given with it.",
-                given=", ".join(given),
-            )
     screen = console(as_json)
-    if resume is None:
-        chosen, why = fitting_recipe(recipe, settings, options, chosen)
-        if why is not None:
-            screen.print(str(why), soft_wrap=True)
+    print_why(screen, why)
     found: action.Training | action.SeedsTraining | None
     with _SeedsReport(screen) as several:
         if seeds is not None:
@@ -85,6 +76,21 @@ def train(
             _print_end(screen, found)
     if found is not None and as_json:
         print_json(found.to_dict())
+
+
+def _check_nothing_else_is_asked_for(
+    recipe: str | None, options: list[str], out: Path | None, seeds: int | None
+) -> None:
+    """Beside ``--resume``; a recipe that has to suit data is among the options by ``--data``."""
+    from honshi.errors import RequestError
+
+    given = [recipe] if recipe not in (None, SUITED) else []
+    given += options + (["--out"] if out else []) + (["--seeds"] if seeds else [])
+    if given:
+        raise RequestError(
+            "--resume goes on with the run's own recipe, so {given} cannot be given with it.",
+            given=", ".join(map(str, given)),
+        )
 
 
 class _Report:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from honshi.cli.console import console, json_option, print_json, print_next, print_plan
+from honshi.cli.console import console, json_option, print_json, print_next, print_plan, print_why
 from honshi.cli.loading import loading
-from honshi.cli.options import fitting_recipe, given_options, read_recipe, recipe_options
+from honshi.cli.options import RecipeCommand, given_options, read_recipe, recipe_options
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from honshi.tuning import Progress
 
 
-@click.command()
+@click.command(cls=RecipeCommand)
 @click.argument("recipe", required=False)
 @recipe_options
 @click.option("--trials", type=click.IntRange(1), metavar="N", help="Trials to finish in all; 50 without --minutes.")
@@ -63,10 +63,10 @@ def tune(
       honshi tune --out runs/search --trials 200     goes on there
       honshi tune mlp --trials 500 --storage postgresql://me:secret@server/tuning
     """
-    chosen = None
+    chosen, why = None, None
     folder_has_one = out is not None and (out / "search.toml").is_file()
     if recipe is not None or given_options(settings, options) or not folder_has_one:
-        chosen = read_recipe(recipe or "lecture", settings, options)
+        chosen, why = read_recipe(recipe or "lecture", settings, options)
     with loading():
         from honshi.actions import tune as action
     from honshi.tuning.search import read_recipe as recipe_in
@@ -74,9 +74,8 @@ def tune(
     if chosen is None:
         assert out is not None
         chosen = recipe_in(out)
-    elif recipe is not None:
-        chosen, _ = fitting_recipe(recipe, settings, options, chosen)
     screen = console(as_json)
+    print_why(screen, why)
     with _Report(screen, storage) as report:
         found = action.tune(
             chosen,

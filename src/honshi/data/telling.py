@@ -35,8 +35,9 @@ def told_of(listing: Listing, images: Mapped, settled: Settled, size: int | None
         classes=len(listing.classes),
     )
     told = [Told(Message("source"), (taken, *_skipped(listing, images)))]
-    chosen = Message("as asked for") if size is not None else Message("chosen from the pictures; --size N for another")
-    brought = Message("{form}, {fit} ({chosen})", form=images.form.sentence, fit=images.form.fit, chosen=chosen)
+    # A size that was not chosen here was asked for, by the user or by the backbone.
+    chosen = "" if size is not None else Message(" (chosen from the pictures; --size N for another)")
+    brought = Message("{form}, {fit}{chosen}", form=images.form.sentence, fit=images.form.fit, chosen=chosen)
     told.append(Told(Message("pictures"), (brought,)))
     told.append(Told(Message("exam"), _exam(listing, settled)))
     if listing.groups is not None:
