@@ -55,6 +55,22 @@ class CrossEntropy(nn.Module):
         total = cross_entropy(logits, labels, weight=self.weight, label_smoothing=self.label_smoothing, reduction="sum")
         return total / len(labels)
 
+    def masses(self, labels: Tensor, rows: Tensor, classes: int) -> Tensor:
+        """What -log p of each class is multiplied by in the mean loss over some rows.
+
+        Args:
+            labels: int64 (n,).
+            rows: int64, those that the mean is over.
+            classes: k.
+
+        Returns:
+            float32 (n, k), 0 for all other rows.
+        """
+        found = torch.zeros(len(labels), classes, device=labels.device)
+        found[rows] = self.label_smoothing / classes
+        found[rows, labels[rows]] += 1 - self.label_smoothing
+        return found / len(rows) * (1 if self.weight is None else self.weight)
+
 
 def build(options: CrossEntropyOptions, class_counts: Sequence[int]) -> CrossEntropy:
     """The loss that a recipe asks for.

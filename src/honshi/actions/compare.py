@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
+from honshi.data import Examples, Splits
 from honshi.errors import RequestError
 from honshi.evaluation import comparison
 from honshi.evaluation.comparison import Comparison
 from honshi.evaluation.evaluate import right_answers
 from honshi.evaluation.intervals import wilson
-from honshi.experiment import open_finished
+from honshi.evaluation.out_of_fold import OutOfFold
+from honshi.experiment import answered_images, open_finished
 from honshi.files import not_written
 from honshi.messages import Message
 from honshi.runs import Run, looks
@@ -107,20 +111,42 @@ def compare(first: str, second: str, data: str | None = None) -> RunComparison:
     opened = [open_finished(name, data) for name in (first, second)]
     runs, identities = [run for run, _, _ in opened], {splits.manifest.val_sha256 for _, _, splits in opened}
     if len(identities) > 1:
-        raise RequestError(
-            "{first} and {second} were validated on different images, so they cannot be compared. "
-            "Train both on the same data with the same --val and data.seed.",
-            first=runs[0].name,
-            second=runs[1].name,
-        )
+        raise _different_images(runs)
     answers: list[Tensor] = []
     noted: list[Message | None] = []
+    by_folds = [run.manifest.by_folds for run in runs]
+    if any(by_folds):
+        if not all(by_folds):
+            raise _different_images(runs)
+        answers = _right_by_folds(opened)
     # Image by image, and the two may have been divided when the data lay in different orders.
     images = opened[0][2].val
     for run, model, splits in opened:
-        answers.append(right_answers(model, images.normalized_by(splits.val.normalization)))
+        if not any(by_folds):
+            answers.append(right_answers(model, images.normalized_by(splits.val.normalization)))
         noted.append(not_written(partial(looks.note, splits.manifest.val_sha256, "compare", run.name)))
     scored = [Scored(run, int(right.sum()), len(right)) for run, right in zip(runs, answers, strict=True)]
     since = dict.fromkeys(run.changes_said for run in runs)
     notes = [note for note in (*since, *noted) if note is not None]
     return RunComparison(scored[0], scored[1], comparison.compare(answers[0], answers[1]), notes)
+
+
+def _right_by_folds(opened: Sequence[tuple[Run, nn.Module, Splits[Examples]]]) -> list[Tensor]:
+    """Whether the models of the folds together take each image for what it is, of the images that both runs have."""
+    found = []
+    for run, _, splits in opened:
+        images, places = answered_images(run, splits)
+        answers = OutOfFold.read(run.path).subset(places)
+        right = answers.probabilities.argmax(1) == answers.labels
+        found.append(dict(zip((digest.tobytes() for digest in images.digests), right.tolist(), strict=True)))
+    both = [digest for digest in found[0] if digest in found[1]]
+    return [torch.tensor([right[digest] for digest in both]) for right in found]
+
+
+def _different_images(runs: Sequence[Run]) -> RequestError:
+    return RequestError(
+        "{first} and {second} were validated on different images, so they cannot be compared. "
+        "Train both on the same data with the same --val and data.seed.",
+        first=runs[0].name,
+        second=runs[1].name,
+    )

@@ -11,7 +11,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -25,9 +25,10 @@ from honshi.evaluation.comparison import RecipeComparison, compare_recipes
 from honshi.evaluation.diagnosis import Diagnosis, Divergence, Verdict
 from honshi.evaluation.evaluate import right_answers
 from honshi.evaluation.history import Row
+from honshi.evaluation.out_of_fold import OutOfFold
 from honshi.evaluation.reference import nearest_neighbour
 from honshi.evaluation.remedies import Remedy, all_remedies
-from honshi.experiment import Experiment, diagnose_training, splits_of
+from honshi.experiment import Experiment, answered_images, diagnose_training, first_fold, splits_of
 from honshi.files import write_json, write_whole
 from honshi.messages import Message
 from honshi.recipe import Recipe
@@ -330,6 +331,10 @@ class _Cycle:
     def begin(cls, run: Run, data: str | None, budget: float, seeds: int) -> _Cycle:
         started = time.monotonic()
         splits = splits_of(run, data)
+        if run.manifest.by_folds:
+            # Many models are compared, each trained from several seeds: one fold decides.
+            images, places = answered_images(run, splits)
+            splits = first_fold(replace(splits, train=images), OutOfFold.read(run.path), places)
         return cls(run, splits, nearest_neighbour(splits.train), run.available, seeds, started, budget)
 
     @property

@@ -57,9 +57,6 @@ def _line(name: str, sentence: str, /, **parameters: object) -> Line:
 def _data(experiment: Experiment) -> list[Line]:
     splits, recipe = experiment.splits, experiment.recipe
     mean, std = splits.train.normalization.mean, splits.train.normalization.std
-    leaks: Message = Message("{found}", found=describe(experiment.leaks, "validation", len(splits.val)))
-    if experiment.leaks:
-        leaks = Message("{found}: leaks.json, leaks.png; --drop-leaks trains without them", found=leaks)
     lines = [
         _line(
             "data",
@@ -70,13 +67,37 @@ def _data(experiment: Experiment) -> list[Line]:
         ),
         *(Line(told.about, list(told.texts)) for told in splits.told),
         _line("train", "{n:,} images: {classes}", n=len(splits.train), classes=_classes(experiment)),
-        _line("validation", "{n:,} images, the mock exam: as often as you like", n=len(splits.val)),
-        Line(Message("leaks"), [leaks, compared(splits.train, splits.val)]),
+        *(_folds(experiment) if splits.manifest.by_folds else _validation(experiment)),
         _line("test", "sealed, the real exam: honshi test, once"),
     ]
     if recipe.augment != AugmentOptions():
         lines.append(_line("augment", "{options}", options=shown(recipe.augment)))
     return lines
+
+
+def _validation(experiment: Experiment) -> list[Line]:
+    splits, leaks = experiment.splits, experiment.leaks
+    found: Message = Message("{found}", found=describe(leaks, "validation", len(splits.val)))
+    if leaks:
+        found = Message("{found}: leaks.json, leaks.png; --drop-leaks trains without them", found=found)
+    return [
+        _line("validation", "{n:,} images, the mock exam: as often as you like", n=len(splits.val)),
+        Line(Message("leaks"), [found, compared(splits.train, splits.val)]),
+    ]
+
+
+def _folds(experiment: Experiment) -> list[Line]:
+    options = experiment.recipe.data
+    return [
+        _line(
+            "validation",
+            "by {folds} folds, {repeats} times: each training image is scored by models that have not seen it, and the "
+            "model that is kept learns from all of them",
+            folds=options.folds,
+            repeats=options.repeats or 1,
+        ),
+        *([] if experiment.splits.units is None else [_line("", "copies and pictures of one group are in one fold")]),
+    ]
 
 
 def _classes(experiment: Experiment) -> Message:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -14,7 +14,9 @@ from honshi.data.store import Reading
 from honshi.errors import NonFiniteLossError, RequestError, RunError
 from honshi.evaluation.diagnosis import split_verdict
 from honshi.evaluation.history import Row
+from honshi.evaluation.intervals import wilson
 from honshi.experiment import Experiment, as_begun, look_before_training, splits_of
+from honshi.experiment.folds import FoldEnded
 from honshi.experiment.seeds import Seeds
 from honshi.features import Seen
 from honshi.messages import Message
@@ -87,7 +89,7 @@ class SeedEnded:
     seconds: float
 
 
-Event: TypeAlias = Reading | Message | Began | Seen | Stepped | EpochEnded
+Event: TypeAlias = Reading | Message | Began | Seen | Stepped | FoldEnded | EpochEnded
 Tell: TypeAlias = Callable[[Event], None]
 
 
@@ -110,6 +112,8 @@ class Training:
     @property
     def sentences(self) -> list[Message]:
         """The best epoch, and what the two curves say."""
+        if (folds := self.run.folds) is not None:
+            return by_folds_said(folds)
         result = self.result
         best, last = result.best, result.history[-1]
         kept = best if result.restored else last
@@ -142,6 +146,29 @@ class Training:
 
     def to_dict(self) -> dict[str, Any]:
         return self.experiment.summary(self.run, self.result, self.seconds)
+
+
+def by_folds_said(folds: Mapping[str, Any]) -> list[Message]:
+    """What the mock exam by folds says.
+
+    Args:
+        folds: as ``folds.json`` holds it.
+    """
+    lower, upper = wilson(folds["accuracy"] * folds["n"], folds["n"])
+    return [
+        Message(
+            "Validation by {folds} folds, {repeats} times: accuracy {accuracy:.2%} (95 % interval {lower:.2%} to "
+            "{upper:.2%}, n = {n:,}), loss {loss:.4f}. Each image was scored by models that had not seen it.",
+            folds=folds["folds"],
+            repeats=folds["repeats"],
+            accuracy=folds["accuracy"],
+            lower=lower,
+            upper=upper,
+            n=folds["n"],
+            loss=folds["loss"],
+        ),
+        Message("The run keeps a model that has learnt from all {n:,}, to epoch {epoch}.", **folds),
+    ]
 
 
 def train(
@@ -178,6 +205,7 @@ def train(
                 run,
                 on_begin=lambda done: tell(Began(run, Plan.of(experiment, warnings), epochs, steps, done)),
                 on_seen=tell,
+                on_fold=tell,
                 on_epoch=lambda row: tell(EpochEnded(row)),
                 on_step=(lambda step: tell(Stepped(step))) if on_step and world.first else None,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from torch import Tensor
@@ -12,8 +13,8 @@ from honshi.checks.finding import Finding, failed, passed, warned
 from honshi.data import Examples, Splits
 from honshi.evaluation.intervals import wilson
 
-# Of the images that are looked at; the labels are looked at all.
-IMAGES = 1000
+# Of the images that are looked at, and of their pixels; the labels are looked at all.
+IMAGES, FEWEST, PIXELS = 1000, 50, 5_000_000
 # With fewer validation images, an accuracy of 90 % is not known to 6 points either way.
 VALIDATION = 100
 # An interval wider than this tells good models from poor ones, and not better ones from good ones.
@@ -32,14 +33,14 @@ def before_training(splits: Splits[Examples]) -> list[Finding]:
     train = splits.train
     if not len(train):
         return []
-    few = few_of(train, IMAGES)
+    few = few_of(train, min(IMAGES, max(FEWEST, PIXELS // math.prod(train.shape))))
     whole = replace(few, all_labels=train.labels)
     findings = [
         check_labels(whole),
         check_balance(whole),
         check_images(few),
         check_upright(few.inputs, len(train.classes)),
-        check_validation(len(splits.val)),
+        *([] if splits.manifest.by_folds else [check_validation(len(splits.val))]),
         *([] if splits.exam_size is None else [check_exam(splits.exam_size)]),
     ]
     return [finding for finding in findings if finding.level in ("warn", "fail")]

@@ -21,6 +21,7 @@ from honshi.cli.doctor import doctor
 from honshi.cli.export import export
 from honshi.cli.improve import improve
 from honshi.cli.lab import lab
+from honshi.cli.labels import labels
 from honshi.cli.ledger import ledger
 from honshi.cli.predict import predict
 from honshi.cli.runs import runs
@@ -63,6 +64,7 @@ for command in (
     improve,
     validate,
     compare,
+    labels,
     predict,
     export,
     test,

@@ -37,6 +37,8 @@ def diagnose(run: str, data: str | None, as_json: bool) -> None:
     screen.print()
     for sentence in diagnosis.evidence.sentences if diagnosis.evidence is not None else []:
         screen.print(f"  {sentence}", soft_wrap=True)
+    if found.more is not None:
+        screen.print(f"  {found.more.sentence}", soft_wrap=True)
     if found.picture is not None:
         screen.print(f"  Picture: {found.picture}", soft_wrap=True)
     if found.changes is not None:

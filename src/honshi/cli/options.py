@@ -31,6 +31,8 @@ _OPTIONS: tuple[tuple[str, str, Any, str], ...] = (
     ("--subset", "data.subset", int, "Train on so many images only, drawn by class."),
     ("--drop-leaks", "data.drop_leaks", bool, "Train without images that are in validation or test as well."),
     ("--val", "data.val", float, "Fraction of the training set that is set aside for validation."),
+    ("--folds", "data.folds", int, "Score each training image by a model that has not seen it, in so many folds."),
+    ("--repeats", "data.repeats", int, "How often the images are dealt out to folds; 1."),
     ("--test", "data.test", float, "Fraction of own pictures set aside for the exam when first seen; 0.15."),
     ("--size", "data.size", int, "Side in pixels that own pictures are brought to."),
     ("--fit", "data.fit", str, "How own pictures of other proportions get there: pad, crop or stretch."),

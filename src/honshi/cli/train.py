@@ -107,7 +107,7 @@ class _Report:
         self.learns = False
         self.features = FeaturesBar(screen)
         self.bar = Progress(
-            TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+            TextColumn("{task.description} {task.fields[epoch]}/{task.fields[epochs]}"),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f}%"),
             TimeRemainingColumn(),
@@ -115,7 +115,8 @@ class _Report:
             transient=True,
             disable=not screen.is_terminal,
         )
-        self.task = self.bar.add_task("", total=None, epoch=1, epochs="?", visible=False)
+        self.task = self.bar.add_task("epoch", total=None, epoch=1, epochs="?", visible=False)
+        self.folds = self.bar.add_task("fold", total=None, epoch=0, epochs="?", visible=False)
 
     def __enter__(self) -> Self:
         return self
@@ -132,6 +133,7 @@ class _Report:
     def __call__(self, event: Event) -> None:
         from honshi.actions.train import Began, EpochEnded, Stepped
         from honshi.data.store import Reading
+        from honshi.experiment.folds import FoldEnded
         from honshi.features import Seen
         from honshi.messages import Message
 
@@ -149,6 +151,8 @@ class _Report:
                 if (now := time.perf_counter()) - self.drawn > 0.1:
                     self.drawn = now
                     self._move(step)
+            case FoldEnded(done=done, total=total):
+                self._show_folds(done, total)
             case EpochEnded(row=row):
                 self._begin()
                 self.done = row.epoch
@@ -157,6 +161,11 @@ class _Report:
                     f"{row.epoch:>5}   {row.train_loss:>10.4f}  {row.train_accuracy:>8.2%}  {row.val_loss:>10.4f}  "
                     f"{row.val_accuracy:>8.2%}  {row.seconds:>8.2f}"
                 )
+
+    def _show_folds(self, done: int, total: int) -> None:
+        """A bar over the models of the folds."""
+        self.bar.update(self.folds, total=total, completed=done, epoch=done, epochs=total, visible=done < total)
+        self.bar.start()
 
     def _begin(self) -> None:
         """Show the bar, once it learns."""

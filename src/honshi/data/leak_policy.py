@@ -41,14 +41,15 @@ def leaks_into_validation(train: Examples, val: Examples) -> list[Leak]:
     return leaks
 
 
-def places_without_leaks(train: Examples, val: Examples, test: Sealed) -> Tensor:
+def places_without_leaks(train: Examples, val: Examples | None, test: Sealed) -> Tensor:
     """The places, ascending, of the training images of which neither the validation nor the test set has a copy.
 
-    Nothing is learnt of the test set but which training images it shares.
+    Where there is no validation set only the test set counts. Nothing is learnt of the test set but which training
+    images it shares.
     """
     places = torch.arange(len(train))
     # Of several copies a search names one, so it is repeated until there is none.
-    while leaks := leaks_into_validation(train.subset(places), val):
+    while val is not None and (leaks := leaks_into_validation(train.subset(places), val)):
         places = _without(places, [leak.left for leak in leaks])
     return _without(places, test.shared_with(train.subset(places)))
 

@@ -67,6 +67,8 @@ class Manifest:
         classes: of someone's own pictures, in the order of the labels.
         form: to which shape they were brought, and how (`honshi.data.store.Form`).
         normalization: mean and deviation of each channel, as they were shown to the model.
+        by_folds: true where no validation part was set aside: the training images are the mock exam, each scored by
+            models that did not see it.
         since: what was found to have changed in the data when they were last looked at (`Changes`).
     """
 
@@ -84,6 +86,7 @@ class Manifest:
     classes: list[str] | None = None
     form: dict[str, Any] | None = None
     normalization: dict[str, list[float]] | None = None
+    by_folds: bool | None = None
     since: dict[str, int] | None = field(default=None, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -104,6 +107,11 @@ class Manifest:
         if not all(isinstance(name, str) and name.isalnum() for name in names):
             raise ValueError("its hashes are not hashes")
         return manifest
+
+    @property
+    def size(self) -> int:
+        """Images that are not for the exam."""
+        return self.train_size if self.by_folds else self.train_size + self.val_size
 
     @property
     def by_order(self) -> bool:
@@ -141,6 +149,8 @@ class Manifest:
 
         val, train = find(self.val_digests), find(self.train_digests or ())
         missing = val.count(None) + train.count(None)
+        if self.by_folds and not missing:
+            return torch.tensor(val, dtype=torch.int64), torch.tensor(val, dtype=torch.int64)
         others = sorted(place for places in known.values() for place in places)
         if self.train_digests is None:
             train = list(others)
@@ -157,7 +167,7 @@ class Manifest:
             raise DataError(
                 "{missing:,} of its {count:,} images are missing.",
                 missing=missing,
-                count=self.train_size + self.val_size,
+                count=self.size,
             )
         return torch.tensor(train, dtype=torch.int64), torch.tensor(val, dtype=torch.int64)
 

@@ -69,6 +69,7 @@ def divide(
     normalize: Normalize,
     subset: int | None,
     drop_leaks: bool,
+    folds_below: int = 0,
     tell: Tell | None = None,
 ) -> Splits[Examples]:
     """Read pictures and give each its part; the arguments are those of `honshi.load`."""
@@ -82,13 +83,21 @@ def divide(
     pictures = _pictures(opened, images)
     settled = settle(pictures, wishes.test, exam=exam)
     train, held_out = _parts(pictures, settled, val, seed, listing)
+    by_folds = len(held_out) < folds_below and not (settled.parts == VAL).any()
+    if by_folds:
+        train = np.sort(np.concatenate([train, held_out]))
     if subset is not None:
         train = _subset(train, pictures.labels, subset, seed)
+    held_out = train if by_folds else held_out
     test = sealed_share(opened, images, settled.parts == TEST) if exam else sealed_part(listing, form)
     normalization = normalized(images.subset(torch.from_numpy(train)), normalize)
-    part, mock = (held(images, places, normalization) for places in (train, held_out))
+    part = held(images, train, normalization)
+    mock = part if by_folds else held(images, held_out, normalization)
+    units = torch.from_numpy(settled.units[train])
     if drop_leaks:
-        part = part.subset(places_without_leaks(part, mock, test))
+        places = places_without_leaks(part, None if by_folds else mock, test)
+        part, units = part.subset(places), units[places]
+        mock = part if by_folds else mock
     sealed = np.flatnonzero(settled.parts == TEST) if exam else None
     manifest = Manifest(
         source=listing.title,
@@ -99,17 +108,20 @@ def divide(
         train_sha256=part.identity,
         val_sha256=mock.identity,
         val_digests=short_digests(mock),
-        train_digests=short_digests(part),
+        train_digests=None if by_folds else short_digests(part),
         test_digests=None if sealed is None else short_digests(images.subset(torch.from_numpy(sealed))),
         classes=list(images.classes),
         form=form.to_dict(),
         normalization={"mean": list(normalization.mean), "std": list(normalization.std)},
+        by_folds=by_folds or None,
     )
     return Splits(
         part,
         mock,
         test,
         manifest,
+        units,
+        tuple(images.names[place] for place in train.tolist()) if not drop_leaks else (),
         told=told_of(listing, images, settled, wishes.size),
         notes=notes_of(listing, images, settled, wishes.test, train, held_out),
         exam_size=len(sealed) if sealed is not None else labelled_test(listing),
@@ -128,24 +140,28 @@ def divide_again(listing: Listing, manifest: Manifest, *, tell: Tell | None = No
     before = Form.from_dict(manifest.form)
     form = Form(shape=before.shape, fit=before.fit, scale=before.scale)
     normalization = Normalization(**{name: tuple(values) for name, values in manifest.normalization.items()})
-    images = Relabelled.with_classes(ingest(opened, form, tell=tell), tuple(manifest.classes))
+    read = ingest(opened, form, tell=tell)
+    images = Relabelled.with_classes(read, tuple(manifest.classes))
     assert images.contents is not None
     sealed = sealed_among(images.contents) if exam else np.zeros(len(images), dtype=bool)
     train, held_out, test, changes = found_again(manifest, images, sealed)
+    train = held_out if manifest.by_folds else train
     if not len(held_out) or not len(train):
         raise DataError(
             "{removed:,} of its {count:,} images are missing, and of one part there is none left.",
             removed=changes.removed,
-            count=manifest.train_size + manifest.val_size + len(manifest.test_digests or ()),
+            count=manifest.size + len(manifest.test_digests or ()),
         )
-    part, mock = (held(images, places, normalization) for places in (train, held_out))
+    mock = held(images, held_out, normalization)
+    part = mock if manifest.by_folds else held(images, train, normalization)
     if not exam:
         exam_part = sealed_part(listing, form, classes=images.classes)
     else:
         which = np.zeros(len(images), dtype=bool)
         which[test] = True
         exam_part = sealed_share(opened, images, which)
-    return Splits(part, mock, exam_part, manifest, changes=changes, unlabelled=unlabelled(listing))
+    names = tuple(read.names[place] for place in images.places[torch.from_numpy(train)].tolist())
+    return Splits(part, mock, exam_part, manifest, names=names, changes=changes, unlabelled=unlabelled(listing))
 
 
 def _pictures(opened: Listing, images: Mapped) -> Pictures:

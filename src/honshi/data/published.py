@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from honshi.arguments import check_count
@@ -28,10 +29,14 @@ def divide(
     normalize: Normalize,
     subset: int | None,
     drop_leaks: bool,
+    folds_below: int = 0,
 ) -> Splits:
     """Divide a published data set; the arguments are those of `honshi.load`."""
     seed = check_count("seed", seed, least=0)
     train, held_out = stratified_split(source.train.labels, val, seed)
+    by_folds = len(held_out) < folds_below
+    if by_folds:
+        train = torch.arange(len(source.train))
     if subset is not None:
         subset = check_count("subset", subset)
         if subset > len(train):
@@ -43,6 +48,8 @@ def divide(
         if subset < len(train):
             _, chosen = stratified_split(source.train.labels[train], subset / len(train), seed)
             train = train[chosen]
+    if by_folds:
+        held_out = train
     return _divided(source, train, held_out, val=val, seed=seed, normalize=normalize, drop_leaks=drop_leaks)
 
 
@@ -57,7 +64,15 @@ def divide_again(
     """Divide it as it was divided once; see `honshi.data.split.load_again`."""
     val, seed = manifest.val_fraction, manifest.seed
     try:
-        splits = divide(source, val=val, seed=seed, normalize=normalize, subset=subset, drop_leaks=drop_leaks)
+        splits = divide(
+            source,
+            val=val,
+            seed=seed,
+            normalize=normalize,
+            subset=subset,
+            drop_leaks=drop_leaks,
+            folds_below=len(source.train) if manifest.by_folds else 0,
+        )
         if manifest.describes(splits.train, splits.val):
             return splits
     except RequestError:
@@ -84,8 +99,10 @@ def _divided(
     train, held_out = source.train.subset(train_places), source.train.subset(val_places)
     normalization = normalized(train, normalize)
     train, held_out = train.normalized_by(normalization), held_out.normalized_by(normalization)
+    by_folds = torch.equal(train_places, val_places)
     if drop_leaks:
-        train = train.subset(places_without_leaks(train, held_out, source.test))
+        train = train.subset(places_without_leaks(train, None if by_folds else held_out, source.test))
+        held_out = train if by_folds else held_out
     whole = len(train) + len(held_out) == len(source.train)
     manifest = Manifest(
         source=source.title,
@@ -96,7 +113,8 @@ def _divided(
         train_sha256=train.identity,
         val_sha256=held_out.identity,
         val_digests=short_digests(held_out),
-        train_digests=None if whole else short_digests(train),
+        train_digests=None if whole or by_folds else short_digests(train),
+        by_folds=by_folds or None,
     )
     return Splits(train, held_out, source.test, manifest)
 

@@ -36,6 +36,7 @@ def load(
     group: str | None = None,
     columns: Mapping[str, str | int] | None = None,
     strict: bool = False,
+    folds_below: int = 0,
     tell: Callable[[Reading | Message], None] | None = None,
 ) -> Splits[Any]:
     """Read a data set and split it.
@@ -59,6 +60,8 @@ def load(
             and no group is torn apart.
         columns: of a table, which column is the path, the label, the split and the group.
         strict: refuse own pictures of which one cannot be read.
+        folds_below: set no validation part aside where it would hold fewer images than this: all are for training
+            then, and the mock exam too, to be scored by folds (`honshi.data.folds`).
         tell: told how far the reading of own pictures is.
 
     Raises:
@@ -74,7 +77,15 @@ def load(
                 name=source.title,
                 options=", ".join(asked),
             )
-        return published.divide(source, val=val, seed=seed, normalize=normalize, subset=subset, drop_leaks=drop_leaks)
+        return published.divide(
+            source,
+            val=val,
+            seed=seed,
+            normalize=normalize,
+            subset=subset,
+            drop_leaks=drop_leaks,
+            folds_below=folds_below,
+        )
     wishes = own.Wishes(size=size, fit=fit or "pad", test=test, strict=strict)
     return own.divide(
         source,
@@ -84,6 +95,7 @@ def load(
         normalize=normalize,
         subset=subset,
         drop_leaks=drop_leaks,
+        folds_below=folds_below,
         tell=tell,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic
 
+from torch import Tensor
 from typing_extensions import TypeVar
 
 from honshi.data.examples import Examples
@@ -36,9 +37,11 @@ class Splits(Generic[E]):
 
     Attributes:
         train: what the model learns from.
-        val: the mock exam, for every decision.
+        val: the mock exam, for every decision; the training images themselves where ``manifest.by_folds``.
         test: the real exam, sealed; only `honshi.test` opens it.
         manifest: which images went where.
+        units: of the training images, int64 (n,), equal where they belong together; None where nobody knows.
+        names: of the training images, as one knows each; empty where they have none.
         told: what is said of them before a training, where they are someone's own pictures.
         notes: what gives to think about in them.
         changes: what has become of the pictures since a run was begun; None where nobody looked.
@@ -50,6 +53,8 @@ class Splits(Generic[E]):
     val: E
     test: Sealed
     manifest: Manifest
+    units: Tensor | None = None
+    names: tuple[str, ...] = ()
     told: tuple[Told, ...] = ()
     notes: tuple[Message, ...] = ()
     changes: Changes | None = None

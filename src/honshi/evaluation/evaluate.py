@@ -40,7 +40,7 @@ class Evaluation:
         accuracy: within [0, 1].
         interval: 95 % Wilson interval of the accuracy.
         per_class: by name of the class.
-        confusion: counts, ``confusion[true][predicted]``.
+        confusion: counts, ``confusion[true][predicted]``; means of counts where each image was asked several times.
     """
 
     n: int
@@ -48,7 +48,7 @@ class Evaluation:
     accuracy: float
     interval: tuple[float, float]
     per_class: dict[str, ClassScore]
-    confusion: list[list[int]]
+    confusion: list[list[int]] | list[list[float]]
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -6,7 +6,7 @@ import math
 from statistics import NormalDist
 
 
-def wilson(right: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+def wilson(right: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """The Wilson score interval of a proportion.
 
     Unlike the textbook's p ± z·sqrt(p(1-p)/n) it keeps its promise near 0 and 1, where good
@@ -14,7 +14,7 @@ def wilson(right: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
     statistical inference", 1927.
 
     Args:
-        right: successes, from 0 to n.
+        right: successes, from 0 to n; a mean of several counts where each trial was made several times.
         n: trials, at least 1.
         confidence: the part of such intervals that contain the true proportion.
 

@@ -23,14 +23,18 @@ from torch.optim.lr_scheduler import LRScheduler
 from honshi import losses, models, optimizers
 from honshi.data import Examples, Splits, augment
 from honshi.data.copies import Leak
+from honshi.data.folds import deal
 from honshi.data.leak_policy import leaks_into_validation
 from honshi.data.sources import lasting_name
 from honshi.data.store import Reading
 from honshi.errors import NonFiniteLossError, RecipeError, RunError
+from honshi.evaluation import out_of_fold
 from honshi.evaluation.calibration import fit_temperature
 from honshi.evaluation.diagnosis import Divergence
 from honshi.evaluation.evaluate import infer
 from honshi.evaluation.history import Row, best_row
+from honshi.evaluation.out_of_fold import OutOfFold
+from honshi.experiment.folds import FOLDS, REPEATS, FoldEnded, train_by_folds
 from honshi.experiment.loading import as_wanted, load_splits
 from honshi.features import Seen, see
 from honshi.features.stage import frozen_in
@@ -92,7 +96,9 @@ class Experiment:
         device = pick_device(recipe.training.device)
         world.check(recipe.training.batch_size, device)
         started = time.perf_counter()
-        splits = as_wanted(splits or load_splits(recipe, tell), recipe.model)
+        splits = as_wanted(splits or load_splits(recipe, tell, folds=world.size == 1), recipe.model)
+        if splits.manifest.by_folds and not recipe.data.folds:
+            recipe = recipe.changed({"data.folds": FOLDS, "data.repeats": REPEATS})
         load_seconds = time.perf_counter() - started
         train = splits.train
         batch_size = recipe.training.batch_size
@@ -120,7 +126,12 @@ class Experiment:
 
     @cached_property
     def leaks(self) -> list[Leak]:
-        """The validation images that are among the training images too; searched once for the same images."""
+        """The validation images that are among the training images too; searched once for the same images.
+
+        By folds there are none: copies that are known come into one fold.
+        """
+        if self.splits.manifest.by_folds:
+            return []
         return leaks_into_validation(self.splits.train, self.splits.val)
 
     def see(self, on_seen: Callable[[Seen], None] | None = None) -> None:
@@ -181,6 +192,7 @@ class Experiment:
         *,
         on_begin: Callable[[int], None] | None = None,
         on_seen: Callable[[Seen], None] | None = None,
+        on_fold: Callable[[FoldEnded], None] | None = None,
         on_epoch: Callable[[Row], None] | None = None,
         on_step: Callable[[int], None] | None = None,
     ) -> FitResult:
@@ -193,6 +205,7 @@ class Experiment:
             run: its folder.
             on_begin: called with the number of finished epochs, once the run has begun or goes on.
             on_seen: called as features of a frozen backbone are computed.
+            on_fold: called when the model of a fold has answered, where the mock exam is by folds.
             on_epoch, on_step: as for `honshi.fit`; all of them in the first process alone.
 
         Raises:
@@ -216,6 +229,8 @@ class Experiment:
                     raise KeyboardInterrupt
                 return result
             self.see(on_seen)
+            if self.splits.manifest.by_folds:
+                return self._train_by_folds(run, session, on_fold, on_epoch)
             return self._train(run, session, rows, on_epoch, on_step)
 
     def _begin(self, run: Run, session: Session) -> list[Row]:
@@ -289,13 +304,69 @@ class Experiment:
         self._end(run, result)
         return result
 
-    def _end(self, run: Run, result: FitResult) -> None:
-        """The whole history, its picture, and the model with its temperature."""
+    def _train_by_folds(
+        self,
+        run: Run,
+        session: Session,
+        on_fold: Callable[[FoldEnded], None] | None,
+        on_epoch: Callable[[Row], None] | None,
+    ) -> FitResult:
+        """As `_train`; the epochs are told at the end, when it is known what the models of the folds had reached."""
+
+        def look_for_a_stop(_step: int) -> None:
+            if session.stop_asked:
+                raise Stop
+
+        try:
+            found = train_by_folds(
+                self,
+                self._dealt(run),
+                keep=lambda answers: answers.write(run.path),
+                on_fold=on_fold or (lambda ended: None),
+                on_step=look_for_a_stop,
+            )
+        except Stop:
+            raise KeyboardInterrupt from None
+        except NonFiniteLossError as error:
+            session.check()
+            run.write_divergence(Divergence(error.epoch, error.step, str(error)))
+            raise
+        session.check()
+        for row in found.result.history:
+            session.note(row)
+            if on_epoch is not None:
+                on_epoch(row)
+        # However many models there were: each image was looked at once, and one decision was made.
+        looks.note(self.splits.manifest.val_sha256, "epoch", run.name)
+        found.answers.write(run.path)
+        criterion = losses.build(self.recipe.loss, self.splits.train.class_counts())
+        run.write_folds(
+            found.answers.evaluation(self.splits.train.classes, criterion), found.answers.to_dict(), found.kept
+        )
+        logits = found.answers.logits.flatten(0, 1)
+        self._end(run, found.result, fit_temperature(logits, found.answers.labels.repeat(found.answers.repeats)))
+        return found.result
+
+    def _dealt(self, run: Run) -> OutOfFold:
+        """How the images are dealt out to folds, and what was answered before the training was interrupted."""
+        if (run.path / out_of_fold.FILE).exists():
+            return OutOfFold.read(run.path)
+        options, train = self.recipe.data, self.splits.train
+        assert options.folds is not None
+        folds = deal(train.labels, options.folds, options.repeats or 1, options.seed, self.splits.units)
+        answers = OutOfFold.unanswered(folds, train.labels, len(train.classes), self.recipe.training.epochs)
+        # Which images belong together is known now, and not where the training goes on.
+        answers.write(run.path)
+        return answers
+
+    def _end(self, run: Run, result: FitResult, temperature: float | None = None) -> None:
+        """The whole history, its picture, and the model with its temperature; fitted on validation where not given."""
         run.write_history(result.history)
         from honshi.reports import curves  # matplotlib is needed at the end alone, and takes a while to load
 
         curves.draw(result.history, run.path / "curves.png")
-        temperature = fit_temperature(*infer(self.model, self.splits.val))
+        if temperature is None:
+            temperature = fit_temperature(*infer(self.model, self.splits.val))
         attach(self.model, replace(needed_card(self.model), temperature=temperature))
         run.write_end(self.model)
 

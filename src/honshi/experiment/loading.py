@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -14,14 +15,24 @@ from honshi.data.sources import is_published
 from honshi.data.split import load_again
 from honshi.data.store import Reading
 from honshi.errors import DataError, DataNotFoundError, IdxError, RunError
+from honshi.experiment.folds import FEW
 from honshi.messages import Message
 from honshi.models import input_contract
 from honshi.recipe import ModelOptions, Recipe
 from honshi.runs import Run, find, looks
 
 
-def load_splits(recipe: Recipe, tell: Callable[[Reading | Message], None] | None = None) -> Splits:
-    """The data that a recipe asks for, read and split; how far the reading of own pictures is, is told."""
+def load_splits(
+    recipe: Recipe, tell: Callable[[Reading | Message], None] | None = None, *, folds: bool = False
+) -> Splits:
+    """The data that a recipe asks for, read and split; how far the reading of own pictures is, is told.
+
+    Args:
+        recipe: which says where they are.
+        tell: told how far it is.
+        folds: whether the training images may be the mock exam themselves, by folds. What compares many models has a
+            validation part instead.
+    """
     data, size, fit = recipe.data, recipe.data.size, recipe.data.fit
     contract = input_contract(recipe.model)
     if contract is not None and not is_published(data.source):
@@ -40,10 +51,18 @@ def load_splits(recipe: Recipe, tell: Callable[[Reading | Message], None] | None
         group=data.group,
         columns=data.columns,
         strict=bool(data.strict),
+        folds_below=_folds_below(recipe) if folds else 0,
         tell=tell,
     )
     looks.adopt(splits.val)
     return splits
+
+
+def _folds_below(recipe: Recipe) -> int:
+    """With fewer validation images than this the training images are scored by folds."""
+    if recipe.data.folds is not None:
+        return sys.maxsize if recipe.data.folds else 0
+    return FEW if recipe.model.kept_views(False) else 0
 
 
 def as_wanted(splits: Splits[Examples], options: ModelOptions) -> Splits[Examples]:

@@ -176,6 +176,12 @@ class Head(nn.Module):
     def measure(self, features: Tensor) -> None:
         """Take mean and deviation of the training images' features (n, d)."""
         with torch.no_grad():
-            self.mean.copy_(features.mean(0))
-            std = features.std(0, correction=0)
-            self.std.copy_(std + FLOOR * std.mean() + torch.finfo(std.dtype).tiny)
+            mean, std = spread(features)
+            self.mean.copy_(mean)
+            self.std.copy_(std)
+
+
+def spread(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation (d,) by which a head brings features (n, d) to mean 0 and deviation 1."""
+    std = features.std(0, correction=0)
+    return features.mean(0), std + FLOOR * std.mean() + torch.finfo(std.dtype).tiny

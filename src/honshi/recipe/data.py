@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from honshi.recipe.options import Count, Flag, Float, Fraction, Int, NotNegative, Options, Positive, Probability, Seed
+from honshi.recipe.options import (
+    Count,
+    Flag,
+    Float,
+    Fraction,
+    Int,
+    NotNegative,
+    Options,
+    Positive,
+    Probability,
+    Seed,
+    problem,
+)
 
 
 class DataOptions(Options):
     """``source`` as ``--data`` takes it; ``seed`` is that of the split, apart from the training's.
+
+    ``folds``: score each training image by a model that did not see it, in so many folds dealt ``repeats`` times, and
+    train the model that is kept on all of them, in place of a validation part; 0 sets one aside whatever its size.
+    Where nothing is said, a pretrained backbone's head is scored so where validation would hold fewer than 300 images.
 
     ``drop_leaks``: train without the images that are in the validation or the test set as well. ``size``, ``fit``,
     ``test``, ``group``, ``columns`` and ``strict`` are for pictures of one's own; see `honshi.load`.
@@ -19,6 +35,8 @@ class DataOptions(Options):
     source: str = "mnist"
     val: Annotated[Float, Field(gt=0, lt=1)] = 0.1
     seed: Seed = 0
+    folds: Int | None = None
+    repeats: Count | None = None
     subset: Count | None = None
     drop_leaks: Flag = False
     # Measured on the training part, or fixed as (mean, deviation).
@@ -30,6 +48,14 @@ class DataOptions(Options):
     group: str | None = None
     columns: dict[str, str | Int] | None = None
     strict: Flag | None = None
+
+    @model_validator(mode="after")
+    def _at_least_two_folds(self) -> Self:
+        if self.folds is not None and (self.folds < 0 or self.folds == 1):
+            raise problem("folds is 0 for none, or at least 2")
+        if self.repeats is not None and not self.folds:
+            raise problem("repeats says how often the images are dealt out to folds: it needs folds of at least 2")
+        return self
 
 
 class AugmentOptions(Options):

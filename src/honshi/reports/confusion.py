@@ -14,7 +14,7 @@ from honshi.reports.picture import save_picture
 MOST_COUNTS = 30
 
 
-def draw_confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str], path: Path) -> None:
+def draw_confusion(matrix: Sequence[Sequence[float]], classes: Sequence[str], path: Path) -> None:
     """Draw a confusion matrix; the shade is the part of a true class, so that rare classes show too.
 
     Args:
@@ -33,7 +33,15 @@ def draw_confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str], path
     if size <= MOST_COUNTS:
         for true, predicted in zip(*np.nonzero(counts), strict=True):
             colour = "white" if shares[true, predicted] > 0.4 else "black"
-            axes.text(predicted, true, f"{counts[true, predicted]}", ha="center", va="center", color=colour, fontsize=8)
+            axes.text(
+                predicted,
+                true,
+                f"{round(float(counts[true, predicted]), 1):g}",
+                ha="center",
+                va="center",
+                color=colour,
+                fontsize=8,
+            )
     axes.set_xticks(range(size), classes, rotation=90 if max(map(len, classes)) > 2 else 0)
     axes.set_yticks(range(size), classes)
     axes.set_xlabel("predicted")

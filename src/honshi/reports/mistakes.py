@@ -1,7 +1,8 @@
-"""The images that a model is most sure of and wrong about."""
+"""The images that a model is most sure of and wrong about, and those whose label is in doubt."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -9,6 +10,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from honshi.data.examples import Examples
+from honshi.evaluation.label_doubts import Doubt
 from honshi.reports.picture import save_picture
 
 COLUMNS, ROWS = 8, 4
@@ -24,15 +26,40 @@ def draw_mistakes(images: Examples, probabilities: Tensor, path: Path) -> int:
     """
     confidence, predictions = probabilities.cpu().max(1)
     wrong = (predictions != images.labels).nonzero().flatten()
-    surest = wrong[confidence[wrong].argsort(descending=True)][: COLUMNS * ROWS].tolist()
+    places = wrong[confidence[wrong].argsort(descending=True)][: COLUMNS * ROWS].tolist()
+    captions = [
+        f"{images.classes[int(images.labels[place])]} → {images.classes[int(predictions[place])]}\n"
+        f"{float(confidence[place]):.1%}"
+        for place in places
+    ]
+    _draw(images, places, captions, f"{len(wrong)} mistakes among {len(images):,}: true → predicted, confidence", path)
+    return len(wrong)
+
+
+def draw_doubts(images: Examples, doubts: Sequence[Doubt], path: Path) -> None:
+    """Draw the images whose labels are in doubt, the most doubtful first.
+
+    Args:
+        images: that the places of the doubts are counted in.
+        doubts: in their order.
+        path: the picture; its suffix tells the kind.
+    """
+    shown = doubts[: COLUMNS * ROWS]
+    captions = [
+        f"{images.classes[doubt.label]}? {images.classes[doubt.suggested]}\n{doubt.own:.0%} : {doubt.other:.0%}"
+        for doubt in shown
+    ]
+    title = f"{len(doubts):,} labels in doubt among {len(images):,}: label? suggested, confidence in each"
+    _draw(images, [doubt.place for doubt in shown], captions, title, path)
+
+
+def _draw(images: Examples, places: Sequence[int], captions: Sequence[str], title: str, path: Path) -> None:
     figure = Figure(figsize=(COLUMNS * 1.35, ROWS * 1.6), layout="constrained")
     for axes in figure.subplots(ROWS, COLUMNS).flat:
         axes.axis("off")
-    for axes, place in zip(figure.axes, surest, strict=False):
+    for axes, place, caption in zip(figure.axes, places, captions, strict=False):
         pixels = images.gather(torch.tensor([place]), torch.device("cpu"))[0]
         axes.imshow(pixels.permute(1, 2, 0).numpy(), cmap="gray", vmin=0, vmax=255)
-        true, predicted = images.classes[int(images.labels[place])], images.classes[int(predictions[place])]
-        axes.set_title(f"{true} → {predicted}\n{float(confidence[place]):.1%}", fontsize=8)
-    figure.suptitle(f"{len(wrong)} mistakes among {len(images):,}: true → predicted, confidence", fontsize=10)
+        axes.set_title(caption, fontsize=8)
+    figure.suptitle(title, fontsize=10)
     save_picture(figure, path)
-    return len(wrong)

@@ -13,6 +13,8 @@ curves.png         the learning curves
 improved.toml      the recipe with the remedies that `honshi improve` kept; only where there are any
 improvement.json   every remedy that it tried
 diagnosis.png      the curves with the place that the verdict of `honshi diagnose` is about
+folds.json         the score by folds; only where there is no validation part
+folds.safetensors  which image is in which fold, and what the models that did not see it took it for
 leaks.json         validation images that are training images too; only where there are any
 leaks.png          the same as pictures
 """
@@ -46,6 +48,8 @@ from honshi.runs.status import Status, status_of
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from honshi.evaluation.evaluate import Evaluation
 
 RUNS = Path("runs")
 # The largest file of a run that is read as text lists the places of millions of validation images.
@@ -169,13 +173,25 @@ class Run:
         rows = self.history
         if not rows:
             raise RunError("{run}: no epoch of this run is finished.", run=self.path)
+        if (folds := self.folds) is not None:
+            with self._damage("folds.json", "this is not a score by folds"):
+                row: Row = rows[folds["epoch"] - 1]
+                return replace(row, val_loss=float(folds["loss"]), val_accuracy=float(folds["accuracy"]))
         return best_row(rows) if self.recipe.training.restore_best else rows[-1]
+
+    @property
+    def folds(self) -> dict[str, Any] | None:
+        """The score by folds of a finished training; None of one that has a validation part."""
+        if not (self.path / "folds.json").exists():
+            return None
+        with self._damage("folds.json", "this is not a score by folds"):
+            return dict(json.loads(self._text("folds.json")))
 
     @property
     def available(self) -> int:
         """Training images that there are, before the recipe took a subset; then, as far as the split tells."""
         manifest = self.manifest
-        if self.recipe.data.subset is None:
+        if self.recipe.data.subset is None or manifest.by_folds:
             return manifest.train_size
         # The fraction was rounded to whole images: this is the least that it may have been.
         least = math.ceil((manifest.val_size - 0.5) / manifest.val_fraction) - manifest.val_size
@@ -270,6 +286,10 @@ class Run:
         writer.writerow(COLUMNS)
         writer.writerows(row.to_dict().values() for row in rows)
         self._write("history.csv", content.getvalue().encode())
+
+    def write_folds(self, found: Evaluation, dealt: dict[str, Any], epoch: int) -> None:
+        """Keep the score by folds, and of which epoch the model has its weights."""
+        self._write_json("folds.json", {**dealt, "loss": found.loss, "interval": found.interval, "epoch": epoch})
 
     def write_divergence(self, divergence: Divergence) -> None:
         self._write_json("diverged.json", asdict(divergence))

@@ -96,7 +96,8 @@ class _Convolution(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(outputs, inputs // groups, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(outputs))
-        nn.init.kaiming_normal_(self.weight, mode="fan_out")
+        # Uniform: shapes without memory, by which a network is compared with its kind, know how to draw that.
+        nn.init.kaiming_uniform_(self.weight, mode="fan_out")
         self.stride, self.groups, self.linear = stride, groups, linear
 
     def forward(self, x: Tensor) -> Tensor:

@@ -86,10 +86,16 @@ def learn(run: str) -> bool:
         HonshiError: there is no such model, or its data are gone.
     """
     from honshi.evaluation.novelty import Novelty
+    from honshi.evaluation.out_of_fold import OutOfFold
+    from honshi.experiment import answered_images, first_fold
+    from honshi.runs import Run
 
     path = _kept(run)
     if _novelty(path) is None:
         model, splits = opened(run)
+        if splits.manifest.by_folds:
+            images, places = answered_images(Run(Path(run)), splits)
+            splits = first_fold(replace(splits, train=images), OutOfFold.read(Path(run)), places)
         Novelty.of(model, splits.train, splits.val).write(path)
     return True
 

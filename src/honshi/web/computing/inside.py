@@ -30,17 +30,16 @@ def answers(run: str) -> dict[str, Any]:
 
 @lru_cache(4)
 def _answers(run: str, _stamp: tuple[int, int] | None) -> dict[str, Any]:
-    from honshi.evaluation.calibration import reliability
-    from honshi.evaluation.evaluate import infer
+    from honshi.experiment import mock_exam
     from honshi.files import not_written
     from honshi.models.card import needed_card
-    from honshi.runs import looks
+    from honshi.runs import Run, looks
 
     model, splits = opened(run)
-    logits, labels = infer(model, splits.val)
+    _, given = mock_exam(Run(Path(run)), model, splits)
     not_written(lambda: looks.note(splits.manifest.val_sha256, "validate", Path(run).name))
-    temperature = needed_card(model).temperature
-    confidence, taken = (logits / temperature).softmax(1).max(1)
+    labels, probabilities = given.labels, given.probabilities
+    confidence, taken = probabilities.max(1)
     classes = len(splits.val.classes)
     matrix = [[0] * classes for _ in range(classes)]
     cells: dict[str, list[int]] = {}
@@ -67,9 +66,9 @@ def _answers(run: str, _stamp: tuple[int, int] | None) -> dict[str, Any]:
             }
             for place in wrong
         ],
-        "temperature": temperature,
-        "before": asdict(reliability(logits, labels)),
-        "after": asdict(reliability(logits, labels, temperature)),
+        "temperature": needed_card(model).temperature,
+        "before": asdict(given.reliability(calibrated=False)),
+        "after": asdict(given.reliability(calibrated=True)),
     }
 
 
