@@ -13,7 +13,7 @@ help:
 	@echo "make train    set up and train on MNIST"
 	@echo "make test     set up, then format check, lint, types, import rules and all tests"
 	@echo "make check    the same without the tests"
-	@echo "make format   format the code, and make the README's tree of files anew"
+	@echo "make format   format the code, and make the README's tree of files and the catalogue of sentences anew"
 	@echo "make bench    set up the peers, measure what the README claims, and see that nothing got worse"
 	@echo "make sanitize      run the tests of the C code under gcc's sanitizers (Linux)"
 	@echo "make native-check  compile the C code for other machines, and try it where they can be emulated"
@@ -31,18 +31,24 @@ $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/python -m scripts.charts
 	@touch $@
 
+# What gettext reads is made of what people write.
+CATALOGUE := src/honshi/locale/ja/LC_MESSAGES/honshi
+$(CATALOGUE).mo: $(CATALOGUE).po $(VENV)/.installed
+	$(BIN)/python -m scripts.catalogue --compile
+
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev,lab]'
+	$(BIN)/python -m scripts.browser
 	@touch $@
 
 $(VENV)/.installed-peers: $(VENV)/.installed
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[peers,onnx]'
 	@touch $@
 
-train: $(VENV)/.installed
+train: $(VENV)/.installed $(CATALOGUE).mo
 	$(BIN)/honshi train
 
-check: $(VENV)/.installed-dev
+check: $(VENV)/.installed-dev $(CATALOGUE).mo
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
@@ -54,6 +60,7 @@ test: check
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+	$(BIN)/python -m scripts.catalogue
 	$(BIN)/python -m scripts.house
 
 bench: $(VENV)/.installed-peers

@@ -1,4 +1,5 @@
-"""Compiles the C code for a wheel: for each kind of processor of the machine that it is for.
+"""Compiles the C code for a wheel, for each kind of processor of the machine that it is for, and the catalogues of
+sentences for gettext.
 
 Hatchling calls it (pyproject.toml). Where there is no compiler, or it fails, the wheel carries the sources alone and is
 one for every machine; an editable installation compiles what it needs when it is first used.
@@ -20,14 +21,24 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 # macOS 11 is the first for arm64, and older than any that torch works on.
 MACOS = "11.0"
+CATALOGUES = "src/honshi/locale/*/LC_MESSAGES/honshi.po"
 
 
 class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
-    """Adds ``honshi/native/compiled/``."""
+    """Adds ``honshi/native/compiled/`` and ``honshi/locale/*/LC_MESSAGES/honshi.mo``."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        root = Path(self.root)
         if version == "editable":
+            for catalogue in sorted(root.glob(CATALOGUES)):
+                _compile(catalogue, catalogue.with_suffix(".mo"))
             return
+        self.folder = tempfile.TemporaryDirectory(prefix="honshi-")
+        for catalogue in sorted(root.glob(CATALOGUES)):
+            language = catalogue.parent.parent.name
+            made_of_it = Path(self.folder.name) / f"{language}.mo"
+            _compile(catalogue, made_of_it)
+            build_data["force_include"][str(made_of_it)] = f"honshi/locale/{language}/LC_MESSAGES/honshi.mo"
         # Of the package itself: these modules need nothing but Python's own library.
         sys.path.insert(0, str(Path(self.root) / "src"))
         try:
@@ -43,7 +54,6 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         system, machine, tag = _target()
         flags = [f"-mmacosx-version-min={MACOS}"] if system == "darwin" else []
         native = Path(self.root) / "src" / "honshi" / "native"
-        self.folder = tempfile.TemporaryDirectory(prefix="honshi-")
         try:
             made = build([*compiler, *flags], sorted(native.glob("*.c")), Path(self.folder.name), machine, system)
         except CompilerError as error:
@@ -59,6 +69,15 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         if hasattr(self, "folder"):
             self.folder.cleanup()
+
+
+def _compile(catalogue: Path, to: Path) -> None:
+    """What gettext reads of what people write."""
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import read_po
+
+    with catalogue.open("rb") as source, to.open("wb") as target:
+        write_mo(target, read_po(source))
 
 
 def _target() -> tuple[str, str, str]:

@@ -33,6 +33,8 @@ def honshi_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where this test's ledger and downloads would go; not made before something is written there."""
     home = tmp_path / "home"
     monkeypatch.setenv("HONSHI_HOME", str(home))
+    # Whatever the machine's locale.
+    monkeypatch.setenv("HONSHI_LANG", "en")
     return home
 
 

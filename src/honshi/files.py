@@ -19,7 +19,7 @@ from typing import Any
 import platformdirs
 
 from honshi.errors import WriteError
-from honshi.messages import Message
+from honshi.messages import Message, word
 
 # A temporary file that is as old as this was left by a process that was killed: writing one takes seconds.
 LEFT_BEHIND_SECONDS = 3600
@@ -251,9 +251,12 @@ def writing(path: Path) -> Iterator[None]:
     except WriteError:
         raise
     except OSError as error:
-        sentence = "{path}: this cannot be written: {problem}"
+        sentence = word("{path}: this cannot be written: {problem}")
         if path.absolute().is_relative_to(home().absolute()):
-            sentence += " It is in honshi's data folder; the variable HONSHI_HOME names another one."
+            sentence = word(
+                "{path}: this cannot be written: {problem} It is in honshi's data folder; the variable HONSHI_HOME "
+                "names another one."
+            )
         raise WriteError(sentence, error, path=path, problem=_problem(error)) from error
 
 

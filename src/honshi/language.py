@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 
 LANGUAGES = ("en", "ja")
+_FOLDER = Path(__file__).parent / "locale"
 _CHOSEN: ContextVar[str] = ContextVar("language", default="en")
 
 
@@ -45,6 +46,17 @@ def preferred() -> str:
     return _known(locale.getlocale()[0] or "en")
 
 
+def have_gettext_speak(chosen: str) -> None:
+    """Have libraries that ask gettext for their sentences, as click does, look into honshi's catalogue.
+
+    For a whole process: the command line's.
+    """
+    if chosen != "en":
+        os.environ["LANGUAGE"] = chosen
+        gettext.bindtextdomain("honshi", str(_FOLDER))
+        gettext.textdomain("honshi")
+
+
 def translated(sentence: str) -> str:
     """A sentence, whose places are not filled in yet, in the language that is spoken."""
     chosen = _CHOSEN.get()
@@ -65,4 +77,4 @@ def _known(wanted: str) -> str:
 
 @cache
 def _catalogue(name: str) -> gettext.NullTranslations:
-    return gettext.translation("honshi", Path(__file__).parent / "locale", [name], fallback=True)
+    return gettext.translation("honshi", _FOLDER, [name], fallback=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from honshi.language import translated
+from honshi.language import speaking, translated
 
 
 class Message:
@@ -31,6 +31,12 @@ class Message:
         sentence = translated(self.sentence)
         return sentence.format(**self.parameters) if self.parameters else sentence
 
+    @property
+    def english(self) -> str:
+        """The same in English, whatever is spoken: for files and for programs."""
+        with speaking("en"):
+            return str(self)
+
     def __format__(self, spec: str) -> str:
         return format(str(self), spec)
 
@@ -44,6 +50,16 @@ class Message:
 
     def __hash__(self) -> int:
         return hash((self.sentence, tuple(self.parameters)))
+
+
+def word(sentence: str) -> str:
+    """Marks what is translated where it is shown: `said` of it."""
+    return sentence
+
+
+def said(sentence: str, /, **parameters: Any) -> str:
+    """A sentence in the language that is spoken, filled in."""
+    return str(Message(sentence, **parameters))
 
 
 def first_line(error: BaseException) -> str:

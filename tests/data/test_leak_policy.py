@@ -91,9 +91,9 @@ def test_the_line_for_people_counts_both_kinds() -> None:
     exact = Leak(left=0, right=0, kind="exact", distance=0.0, labels_differ=False)
     near = Leak(left=1, right=2, kind="near", distance=0.1, labels_differ=True)
 
-    assert str(describe([], "validation", 100)) == "no validation image is among the training images"
-    assert "2 of 100 validation images" in str(describe([exact, near], "validation", 100))
-    assert "(1 exactly, 1 nearly)" in str(describe([exact, near], "validation", 100))
+    assert str(describe([], 100)) == "no validation image is among the training images"
+    assert "2 of 100 validation images" in str(describe([exact, near], 100))
+    assert "(1 exactly, 1 nearly)" in str(describe([exact, near], 100))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import torch
 from honshi import losses, models
 from honshi.data import Images, Normalization, fashion_mnist, mnist
 from honshi.files import home
-from honshi.messages import Message
+from honshi.messages import Message, said
 from honshi.native.library import COMPILE
 from honshi.native.parts import Part, parts
 from honshi.recipe import Recipe
@@ -87,8 +87,8 @@ class Machine:
     def _compiled_lines(self) -> list[tuple[Message, Message]]:
         lines: list[tuple[Message, Message]] = []
         for part in self.compiled:
-            used = Message("{part}: used. {why}", part=part.name, why=part.why)
-            without = Message("{part}: not used. {why}", part=part.name, why=part.why)
+            used = Message("{part}: used. {why}", part=said(part.name), why=part.why)
+            without = Message("{part}: not used. {why}", part=said(part.name), why=part.why)
             lines.append((Message("" if lines else "compiled"), used if part.used else without))
         if any(part.shipped for part in self.compiled):
             instead = Message(

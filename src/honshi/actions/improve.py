@@ -159,7 +159,7 @@ class Improvement:
     def to_dict(self) -> dict[str, Any]:
         """The content of ``improvement.json``."""
         content = {**asdict(self), "recipe": self.recipe.model_dump(exclude_none=True)}
-        content["trials"] = [asdict(trial) | {"remedy": str(trial.remedy)} for trial in self.trials]
+        content["trials"] = [asdict(trial) | {"remedy": trial.remedy.english} for trial in self.trials]
         for known in ("val_sha256", "val_size"):  # the run's manifest holds them
             del content[known]
         return content | {"kept": list(map(str, self.kept)), "threshold": THRESHOLD}
@@ -371,7 +371,7 @@ class _Cycle:
         try:
             experiment.fit(on_epoch=on_epoch)
         except NonFiniteLossError as error:
-            divergence = Divergence(error.epoch, error.step, str(error))
+            divergence = Divergence(error.epoch, error.step, error.message.english)
         diagnosis = diagnose_training(
             experiment.recipe,
             self.splits,
@@ -420,7 +420,7 @@ def _try(cycle: _Cycle, remedy: Remedy, recipe: Recipe, trained: list[_Trained])
     except _OutOfTimeError:
         return result("no time"), tried
     except HonshiError as error:
-        return result("not possible", problem=str(error)), tried
+        return result("not possible", problem=error.message.english), tried
     comparison = compare_recipes(*(torch.stack([one.right for one in recipes]) for recipes in (trained, tried)))
     kept = comparison.p_value < THRESHOLD
     outcome: Outcome = "kept" if kept else "within noise" if comparison.difference > 0 else "not better"

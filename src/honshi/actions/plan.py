@@ -77,7 +77,7 @@ def _data(experiment: Experiment) -> list[Line]:
 
 def _validation(experiment: Experiment) -> list[Line]:
     splits, leaks = experiment.splits, experiment.leaks
-    found: Message = Message("{found}", found=describe(leaks, "validation", len(splits.val)))
+    found: Message = Message("{found}", found=describe(leaks, len(splits.val)))
     if leaks:
         found = Message("{found}: leaks.json, leaks.png; --drop-leaks trains without them", found=found)
     return [
@@ -169,10 +169,11 @@ def _training(experiment: Experiment) -> list[Line]:
         )
     if (chosen := experiment.precision) is not None:
         lines.append(_line("precision", "{used}: {why}", used=chosen.used, why=chosen.why))
-    name = device_name(experiment.device)
+    device = {"device": experiment.device, "name": device_name(experiment.device)}
     if experiment.device.type == "cpu":
-        name = f"{name}, {torch.get_num_threads()} threads"
-    lines.append(_line("device", "{device} ({name})", device=experiment.device, name=name))
+        lines.append(_line("device", "{device} ({name}, {threads} threads)", threads=torch.get_num_threads(), **device))
+    else:
+        lines.append(_line("device", "{device} ({name})", **device))
     return lines
 
 

@@ -20,9 +20,9 @@ from honshi.checks.raised import in_words
 from honshi.checks.sample import Sample
 from honshi.checks.subject import Subject, peak_lr, set_lr
 from honshi.checks.watch import Backward, Event, Forward, Step, Watch
-from honshi.messages import Message
+from honshi.messages import Message, word
 
-TRAIN, EVALUATE = "training function", "evaluation function"
+TRAIN, EVALUATE = word("training function"), word("evaluation function")
 BATCHES, BATCH = 4, 16
 
 

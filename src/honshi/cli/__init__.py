@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 import traceback
@@ -32,6 +33,8 @@ from honshi.cli.tune import tune
 from honshi.cli.validate import validate
 from honshi.errors import HonshiError, HonshiWarning, RecipeError
 from honshi.files import explain
+from honshi.language import have_gettext_speak, language, preferred, speaking, translated
+from honshi.messages import said
 
 INTERRUPTED = 130
 
@@ -82,6 +85,24 @@ def main() -> None:
     0 done; 1 it failed while working; 2 the request itself was wrong; 130 interrupted.
     """
     make_ready()
+    with speaking(preferred()):
+        have_gettext_speak(language())
+        _translate(honshi)
+        _run()
+
+
+def _translate(command: click.Command) -> None:
+    """Give a command and all below it their help in the language that is spoken."""
+    if command.help:
+        command.help = translated(inspect.cleandoc(command.help))
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and parameter.help:
+            parameter.help = translated(parameter.help)
+    for inner in getattr(command, "commands", {}).values():
+        _translate(inner)
+
+
+def _run() -> None:
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     # torchrun starts the same command several times on a machine; of what is wrong with it the first one speaks.
@@ -97,7 +118,7 @@ def main() -> None:
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
         if not silent:
-            _say("Interrupted.")
+            _say(said("Interrupted."))
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has closed it, as `| head` does.
@@ -107,7 +128,7 @@ def main() -> None:
             sys.exit(error.exit_code)
         if debug:
             traceback.print_exc()
-        _say(f"Error: {_sentence(error)}")
+        _say(said("Error: {error}", error=_sentence(error)))
         sys.exit(error.exit_code if isinstance(error, HonshiError) else 1)
     finally:
         close_output()
@@ -120,7 +141,7 @@ def _show_warning(
     if not isinstance(message, HonshiWarning):
         otherwise(message, *where, **named)
     elif not silent:
-        _say(f"Warning: {message}")
+        _say(said("Warning: {warning}", warning=message))
 
 
 def _sentence(error: Exception) -> str:
@@ -128,7 +149,7 @@ def _sentence(error: Exception) -> str:
         return str(error)
     if isinstance(error, OSError):
         return str(explain(error))
-    return f"{type(error).__name__}: {error} (--debug shows where)"
+    return said("{kind}: {problem} (--debug shows where)", kind=type(error).__name__, problem=error)
 
 
 def _say(sentence: str) -> None:

@@ -6,6 +6,7 @@ import click
 
 from honshi.cli.console import console, json_option, print_json
 from honshi.cli.loading import loading
+from honshi.messages import said, word
 
 
 @click.group(invoke_without_command=True)
@@ -32,9 +33,9 @@ def cache(context: click.Context, as_json: bool) -> None:
     found = list_cache()
     screen = console(as_json)
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in ("name", "what", "pictures", "size", "used (UTC)"):
+    for column in (word("name"), word("what"), word("pictures"), word("size"), word("used (UTC)")):
         right = column in ("pictures", "size")
-        table.add_column(column, justify="right" if right else "left", no_wrap=right, overflow="fold")
+        table.add_column(said(column), justify="right" if right else "left", no_wrap=right, overflow="fold")
     for entry in found.entries:
         count = "" if entry.shape is None else f"{entry.shape[0]:,} of {'×'.join(map(str, entry.shape[1:]))}"
         used = "" if entry.used is None else f"{entry.used:%Y-%m-%d %H:%M}"
@@ -44,7 +45,7 @@ def cache(context: click.Context, as_json: bool) -> None:
     for sentence in found.sentences:
         screen.print(str(sentence), soft_wrap=True)
     if as_json:
-        print_json(found.to_dict())
+        print_json(found.to_dict)
 
 
 @cache.command()
@@ -66,4 +67,4 @@ def clear(names: tuple[str, ...], as_json: bool) -> None:
     for sentence in found.sentences:
         screen.print(str(sentence), soft_wrap=True)
     if as_json:
-        print_json(found.to_dict())
+        print_json(found.to_dict)

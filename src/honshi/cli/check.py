@@ -10,6 +10,7 @@ import click
 from honshi.cli.console import console, json_option, print_json, print_why
 from honshi.cli.loading import loading
 from honshi.cli.options import SUITED, RecipeCommand, read_recipe, recipe_options
+from honshi.messages import said, word
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -81,7 +82,7 @@ def check(
     for sentence in outcome.sentences:
         screen.print(str(sentence), soft_wrap=True)
     if as_json:
-        print_json(outcome.report.to_dict())
+        print_json(outcome.report.to_dict)
     if not outcome.report.passed:
         raise click.exceptions.Exit(1)
 
@@ -93,22 +94,27 @@ def _print_report(screen: Console, report: Report) -> None:
     findings = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     for finding in report.findings:
         style = STYLES[finding.level]
-        findings.add_row(Text(finding.level, style=style), finding.check, finding.sentence)
+        findings.add_row(Text(said(finding.level), style=style), said(finding.check), finding.sentence)
     screen.print(findings)
     if report.layers:
         layers = Table(box=None, padding=(0, 2, 0, 0))
-        layers.add_column("layer")
-        layers.add_column("kind")
-        layers.add_column("output of an image", justify="right")
-        layers.add_column("parameters", justify="right")
+        layers.add_column(said("layer"))
+        layers.add_column(said("kind"))
+        layers.add_column(said("output of an image"), justify="right")
+        layers.add_column(said("parameters"), justify="right")
         for layer in report.layers:
             layers.add_row(layer.name, layer.kind, "×".join(map(str, layer.output)), f"{layer.parameters:,}")
         screen.print()
         screen.print(layers)
     if report.batch_sizes:
         sizes = Table(box=None, padding=(0, 2, 0, 0))
-        for column in ("batch size", "µs an image", "kept for backward", "gradient noise / signal"):
-            sizes.add_column(column, justify="right")
+        for column in (
+            word("batch size"),
+            word("µs an image"),
+            word("kept for backward"),
+            word("gradient noise / signal"),
+        ):
+            sizes.add_column(said(column), justify="right")
         for row in report.batch_sizes:
             sizes.add_row(
                 f"{row.batch_size:,}", f"{row.microseconds:.1f}", f"{row.megabytes:.2f} MB", f"{row.noise:.2f}"
@@ -116,6 +122,9 @@ def _print_report(screen: Console, report: Report) -> None:
         screen.print()
         screen.print(sizes)
     count = {level: sum(finding.level == level for finding in report.findings) for level in STYLES}
-    outcome = "Nothing failed" if report.passed else f"{count['fail']} failed"
-    warnings = f", {count['warn']} to look at" if count["warn"] else ""
-    screen.print(f"\n{outcome}{warnings}.", style="bold")
+    warnings = said(", {count} to look at", count=count["warn"]) if count["warn"] else ""
+    if report.passed:
+        outcome = said("Nothing failed{warnings}.", warnings=warnings)
+    else:
+        outcome = said("{count} failed{warnings}.", count=count["fail"], warnings=warnings)
+    screen.print("\n" + outcome, style="bold")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from honshi.cli.console import console, json_option, print_json
+from honshi.cli.console import console, json_option, note, print_json
 from honshi.cli.loading import loading
 from honshi.cli.options import data_option
 
@@ -28,7 +28,7 @@ def compare(first: str, second: str, data: str | None, as_json: bool) -> None:
     screen = console(as_json)
     for sentence in found.sentences:
         screen.print(str(sentence), soft_wrap=True)
-    for note in found.notes:
-        screen.print(f"Note: {note}", soft_wrap=True)
+    for one in found.notes:
+        screen.print(note(one), soft_wrap=True)
     if as_json:
-        print_json(found.to_dict())
+        print_json(found.to_dict)

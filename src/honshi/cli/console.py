@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.cells import cell_len
 from rich.console import Console
 
 from honshi.cli.streams import encodes
+from honshi.language import speaking
+from honshi.messages import said
 
 if TYPE_CHECKING:
     from honshi.actions.plan import Plan
@@ -27,8 +31,16 @@ def console(as_json: bool = False) -> Console:
     return screen
 
 
-def print_json(value: Any) -> None:
-    """One document; characters that stdout does not have are written as JSON's own escapes."""
+def print_json(made: Callable[[], Any]) -> None:
+    """One document, in English whatever is spoken, so that programs read the same everywhere.
+
+    Characters that stdout does not have are written as JSON's own escapes.
+
+    Args:
+        made: what gives the value.
+    """
+    with speaking("en"):
+        value = made()
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     click.echo(text if encodes(text) else json.dumps(value, indent=2, allow_nan=False))
 
@@ -39,9 +51,44 @@ def print_why(screen: Console, why: Message | None) -> None:
         screen.print(str(why), soft_wrap=True)
 
 
+def note(sentence: object) -> str:
+    """A line that gives to think about."""
+    return said("Note: {note}", note=sentence)
+
+
+class Columns:
+    """Columns of a table that is printed row by row, set to the right, or to the left where a width is negative.
+
+    A character of Chinese, Japanese or Korean is two wide, so a name may make its column wider.
+    """
+
+    def __init__(self, *columns: tuple[str, int]) -> None:
+        """
+        Args:
+            columns: name, as it is translated, and width of each.
+        """
+        self.names = [said(name) for name, _ in columns]
+        self.widths = [
+            max(cell_len(name), abs(width)) * (1 if width > 0 else -1)
+            for name, (_, width) in zip(self.names, columns, strict=True)
+        ]
+
+    @property
+    def head(self) -> str:
+        return self.row(*self.names)
+
+    def row(self, *cells: str) -> str:
+        return "  ".join(_padded(text, width) for text, width in zip(cells, self.widths, strict=True)).rstrip()
+
+
+def _padded(text: str, width: int) -> str:
+    blanks = " " * (abs(width) - cell_len(text))
+    return blanks + text if width > 0 else text + blanks
+
+
 def print_next(screen: Console, commands: list[str]) -> None:
     """What to do next, a command a line."""
-    screen.print("\nNext")
+    screen.print("\n" + said("Next"))
     for command in commands:
         screen.print(f"  {command}", soft_wrap=True)
 

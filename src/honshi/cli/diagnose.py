@@ -6,9 +6,10 @@ from shlex import quote
 
 import click
 
-from honshi.cli.console import console, json_option, print_json
+from honshi.cli.console import console, json_option, note, print_json
 from honshi.cli.loading import loading
 from honshi.cli.options import data_option
+from honshi.messages import said
 
 
 @click.command()
@@ -32,7 +33,7 @@ def diagnose(run: str, data: str | None, as_json: bool) -> None:
     found = action(run, data)
     diagnosis, path = found.diagnosis, found.run.path
     screen = console(as_json)
-    screen.print(f"Diagnosis of {path}", soft_wrap=True)
+    screen.print(said("Diagnosis of {run}", run=path), soft_wrap=True)
     screen.print(str(diagnosis.sentence), style="bold", soft_wrap=True)
     screen.print()
     for sentence in diagnosis.evidence.sentences if diagnosis.evidence is not None else []:
@@ -40,16 +41,18 @@ def diagnose(run: str, data: str | None, as_json: bool) -> None:
     if found.more is not None:
         screen.print(f"  {found.more.sentence}", soft_wrap=True)
     if found.picture is not None:
-        screen.print(f"  Picture: {found.picture}", soft_wrap=True)
+        screen.print("  " + said("Picture: {picture}", picture=found.picture), soft_wrap=True)
     if found.changes is not None:
-        screen.print(f"  Note: {found.changes}", soft_wrap=True)
+        screen.print("  " + note(found.changes), soft_wrap=True)
     if found.note is not None:
-        screen.print(f"  Note: {found.note}", soft_wrap=True)
-    screen.print("\nWhat to try, the largest gain to expect first; one at a time")
+        screen.print("  " + note(found.note), soft_wrap=True)
+    screen.print("\n" + said("What to try, the largest gain to expect first; one at a time"))
     for remedy in found.remedies:
         screen.print(f"  {remedy.name}: {remedy.why}\n    {found.command(remedy)}", soft_wrap=True)
-    screen.print(f"Or all of them, told apart from chance: honshi improve {quote(str(path))}", soft_wrap=True)
+    command = f"honshi improve {quote(str(path))}"
+    screen.print(said("Or all of them, told apart from chance: {command}", command=command), soft_wrap=True)
     if found.run.finished:
-        screen.print(f"Then: honshi compare {quote(str(path))} latest   (better, or only luckier?)", soft_wrap=True)
+        command = f"honshi compare {quote(str(path))} latest"
+        screen.print(said("Then: {command}   (better, or only luckier?)", command=command), soft_wrap=True)
     if as_json:
-        print_json(found.to_dict())
+        print_json(found.to_dict)

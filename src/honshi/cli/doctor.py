@@ -30,4 +30,4 @@ def doctor(as_json: bool) -> None:
         table.add_row(str(name), str(said))
     console(as_json).print(table)
     if as_json:
-        print_json(machine.to_dict())
+        print_json(machine.to_dict)

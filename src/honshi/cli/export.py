@@ -29,4 +29,4 @@ def export(run: str, onnx: Path, as_json: bool) -> None:
     for sentence in found.sentences:
         screen.print(str(sentence), soft_wrap=True)
     if as_json:
-        print_json(found.to_dict())
+        print_json(found.to_dict)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from honshi.messages import said
+
 if TYPE_CHECKING:
     from honshi.features import Seen
 
@@ -18,10 +20,10 @@ class FeaturesBar:
 
         self.screen = screen
         self.bar = Progress(
-            TextColumn("features"),
+            TextColumn(said("features")),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]:.0f} images/s"),
+            TextColumn("{task.fields[rate]:.0f} " + said("images/s")),
             TimeRemainingColumn(),
             console=screen,
             transient=True,
@@ -37,8 +39,14 @@ class FeaturesBar:
         if seen.done == seen.total:
             self.stop()
             self.screen.print(
-                f"The backbone has seen {seen.total:,} images in {seen.seconds:.1f} s ({seen.rate:.0f} a second). "
-                "What it saw is kept."
+                said(
+                    "The backbone has seen {total:,} images in {seconds:.1f} s ({rate:.0f} a second). What it saw is "
+                    "kept.",
+                    total=seen.total,
+                    seconds=seen.seconds,
+                    rate=seen.rate,
+                ),
+                soft_wrap=True,
             )
 
     def stop(self) -> None:

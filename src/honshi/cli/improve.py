@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from honshi.cli.console import console, json_option, print_json, print_next
+from honshi.cli.console import Columns, console, json_option, print_json, print_next
 from honshi.cli.loading import loading
 from honshi.cli.options import data_option
+from honshi.messages import said, word
 
 if TYPE_CHECKING:
     from honshi.actions.improve import Score, Trial
@@ -54,12 +55,20 @@ def improve(run: str, budget: float, seeds: int, data: str | None, as_json: bool
     found = find(run)
     screen = console(as_json)
     screen.print(
-        f"Improving {found.path}: each remedy from the same {seeds} seeds, {budget:g} minutes at most", soft_wrap=True
+        said(
+            "Improving {run}: each remedy from the same {seeds} seeds, {minutes:g} minutes at most",
+            run=found.path,
+            seeds=seeds,
+            minutes=budget,
+        ),
+        soft_wrap=True,
     )
 
+    columns = Columns((word("remedy"), -22), (word("gap"), 16), (word("accuracy"), 19), (word("points"), 16))
+
     def on_baseline(score: Score) -> None:
-        screen.print(f"As it is: {score.sentence}\n", soft_wrap=True)
-        screen.print(f"{'remedy':<24}{'gap':>18}{'accuracy':>21}{'points':>18}   kept?", style="bold")
+        screen.print(said("As it is: {score}", score=score.sentence) + "\n", soft_wrap=True)
+        screen.print(f"{columns.head}   {said('kept?')}", style="bold")
 
     result = action.improve(
         found,
@@ -67,7 +76,7 @@ def improve(run: str, budget: float, seeds: int, data: str | None, as_json: bool
         data=data,
         seeds=seeds,
         on_baseline=on_baseline,
-        on_trial=lambda trial: screen.print(_row(trial), soft_wrap=True),
+        on_trial=lambda trial: screen.print(_row(columns, trial), soft_wrap=True),
     )
     screen.print()
     screen.print(str(result.outcome), style="bold", soft_wrap=True)
@@ -77,12 +86,12 @@ def improve(run: str, budget: float, seeds: int, data: str | None, as_json: bool
         improved = quote(f"{result.run}/improved.toml")
         print_next(screen, [f"honshi train {improved}", f"honshi compare {quote(result.run)} latest"])
     if as_json:
-        print_json(result.to_dict())
+        print_json(result.to_dict)
     if result.ended == "interrupted":
         raise KeyboardInterrupt
 
 
-def _row(trial: Trial) -> str:
+def _row(columns: Columns, trial: Trial) -> str:
     """A row of the table."""
     gap, accuracy, points = "", "", ""
     if trial.after is not None:
@@ -90,4 +99,4 @@ def _row(trial: Trial) -> str:
         accuracy = f"{trial.before.accuracy:.2%} → {trial.after.accuracy:.2%}"
     if trial.comparison is not None:
         points = f"{trial.comparison.difference * 100:+.2f} ± {trial.comparison.error * 100:.2f}"
-    return f"{trial.remedy:<24}{gap:>18}{accuracy:>21}{points:>18}   {trial.said}"
+    return f"{columns.row(str(trial.remedy), gap, accuracy, points)}   {trial.said}"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
 
-from honshi.cli.console import console, json_option, print_json
+from honshi.cli.console import console, json_option, note, print_json
 from honshi.cli.loading import loading
 from honshi.cli.options import data_option
+from honshi.messages import said
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -52,13 +54,15 @@ def labels(run: str, data: str | None, table: Path | None, as_json: bool) -> Non
     if found.doubts:
         _print_doubts(screen, found)
     if found.picture is not None:
-        screen.print(f"Picture: {found.picture}", soft_wrap=True)
+        screen.print(said("Picture: {picture}", picture=found.picture), soft_wrap=True)
     if table is not None:
-        screen.print(f"Table: {table}  (correct its column label, then: honshi train {table})", soft_wrap=True)
-    for note in found.notes:
-        screen.print(f"Note: {note}", soft_wrap=True)
+        then = f"honshi train {quote(str(table))}"
+        then_train = said("Table: {table}  (correct its column label, then: {command})", table=table, command=then)
+        screen.print(then_train, soft_wrap=True)
+    for one in found.notes:
+        screen.print(note(one), soft_wrap=True)
     if as_json:
-        print_json(found.to_dict())
+        print_json(found.to_dict)
 
 
 def _print_doubts(screen: Console, found: Doubts) -> None:
@@ -66,11 +70,11 @@ def _print_doubts(screen: Console, found: Doubts) -> None:
     from rich.text import Text
 
     table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("image", overflow="fold")
-    table.add_column("label")
-    table.add_column("confidence", justify="right")
-    table.add_column("suggested")
-    table.add_column("confidence", justify="right")
+    table.add_column(said("image"), overflow="fold")
+    table.add_column(said("label"))
+    table.add_column(said("confidence"), justify="right")
+    table.add_column(said("suggested"))
+    table.add_column(said("confidence"), justify="right")
     for doubt in found.doubts[:SHOWN]:
         table.add_row(
             Text(found.names[doubt.place]),
@@ -81,4 +85,4 @@ def _print_doubts(screen: Console, found: Doubts) -> None:
         )
     screen.print(table)
     if len(found.doubts) > SHOWN:
-        screen.print(f"and {len(found.doubts) - SHOWN:,} more")
+        screen.print(said("and {count:,} more", count=len(found.doubts) - SHOWN))

@@ -9,6 +9,7 @@ import click
 
 from honshi.cli.console import console, json_option, print_json
 from honshi.cli.loading import loading
+from honshi.messages import said, word
 
 
 @click.group(invoke_without_command=True)
@@ -33,8 +34,17 @@ def ledger(context: click.Context, as_json: bool) -> None:
     screen = console(as_json)
     table = Table(box=None, padding=(0, 2, 0, 0))
     reasons = any(opening.entry["reason"] for opening in found.openings)
-    for column in ("time (UTC)", "test set", "opening", "accuracy", "run", *["reason"] * reasons):
-        table.add_column(column, justify="right" if column in ("opening", "accuracy") else "left", overflow="fold")
+    for column in (
+        word("time (UTC)"),
+        word("test set"),
+        word("opening"),
+        word("accuracy"),
+        word("run"),
+        *[word("reason")] * reasons,
+    ):
+        table.add_column(
+            said(column), justify="right" if column in ("opening", "accuracy") else "left", overflow="fold"
+        )
     for opening in found.openings:
         entry = opening.entry
         time = datetime.fromisoformat(entry["time"]).astimezone(UTC)
@@ -46,7 +56,7 @@ def ledger(context: click.Context, as_json: bool) -> None:
     for sentence in found.sentences:
         screen.print(str(sentence), soft_wrap=True)
     if as_json:
-        print_json(found.entries)
+        print_json(lambda: found.entries)
 
 
 def _shown(run: str) -> str:
@@ -71,4 +81,4 @@ def verify(as_json: bool) -> None:
     for sentence in found.sentences:
         screen.print(str(sentence), soft_wrap=True)
     if as_json:
-        print_json(found.to_dict())
+        print_json(found.to_dict)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from honshi.cli.console import console, json_option, print_json
+from honshi.cli.console import console, json_option, note, print_json
 from honshi.cli.loading import loading
+from honshi.messages import said
 
 if TYPE_CHECKING:
     from honshi.prediction import Answer
@@ -70,9 +71,9 @@ def predict(
     from honshi.files import write_whole
 
     if digits and as_is:
-        raise click.UsageError("--digits and --as-is say the opposite of one another: give one of them.")
+        raise click.UsageError(said("--digits and --as-is say the opposite of one another: give one of them."))
     if csv_path is None and (columns is not None or probabilities or sort):
-        raise click.UsageError("--columns, --probabilities and --sort are for a submission: give --csv FILE.")
+        raise click.UsageError(said("--columns, --probabilities and --sort are for a submission: give --csv FILE."))
     names = {} if columns is None else {"columns": tuple(name.strip() for name in columns.split(","))}
     form = Submission(probabilities=probabilities, sort=sort, **names)
     screen, notes = console(as_json), console(as_json=True)
@@ -88,10 +89,10 @@ def predict(
 
     def show(answer: Answer) -> None:
         if answer.prediction is None:
-            notes.print(f"Error: {answer.error}", soft_wrap=True)
+            notes.print(said("Error: {error}", error=answer.error), soft_wrap=True)
             return
         label, confidence = answer.prediction.label, answer.prediction.confidence
-        formed = ", brought into MNIST's form" if answer.formed else ""
+        formed = said(", brought into MNIST's form") if answer.formed else ""
         screen.print(f"{answer.picture}: {label} ({confidence:.1%}){formed}", soft_wrap=True)
 
     # Of pictures that are too large we speak ourselves.
@@ -101,9 +102,9 @@ def predict(
     answers = action(run, paths, content=content, invert=invert, as_is=as_is, digits=digits, tell=tell)
     if csv_path is not None:
         write_whole(csv_path, answers.to_csv(form))
-    for note in answers.notes:
-        notes.print(f"Note: {note}", soft_wrap=True)
+    for one in answers.notes:
+        notes.print(note(one), soft_wrap=True)
     if as_json:
-        print_json(answers.to_dict())
+        print_json(answers.to_dict)
     if any(answer.error for answer in answers.each):
         raise click.exceptions.Exit(1)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from honshi.messages import said
+
 if TYPE_CHECKING:
     from honshi.data.store import Reading
     from honshi.messages import Message
@@ -23,10 +25,10 @@ class ReadingReport:
 
         self.screen = Console(stderr=True, highlight=False, markup=False)
         self.bar = Progress(
-            TextColumn("reading pictures"),
+            TextColumn(said("reading pictures")),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]:,.0f} a second"),
+            TextColumn("{task.fields[rate]:,.0f} " + said("a second")),
             TimeRemainingColumn(),
             console=self.screen,
             transient=True,
@@ -48,8 +50,13 @@ class ReadingReport:
         elif (now := time.perf_counter()) - self.said > EVERY_SECONDS and event.seconds_left is not None:
             self.said = now
             self.screen.print(
-                f"reading pictures: {event.done:,} of {event.total:,}, {event.rate:,.0f} a second, "
-                f"{event.seconds_left:,.0f} s left",
+                said(
+                    "reading pictures: {done:,} of {total:,}, {rate:,.0f} a second, {left:,.0f} s left",
+                    done=event.done,
+                    total=event.total,
+                    rate=event.rate,
+                    left=event.seconds_left,
+                ),
                 soft_wrap=True,
             )
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
+from rich.cells import cell_len
 
 from honshi.cli.console import console, json_option, print_json
 from honshi.cli.loading import loading
+from honshi.messages import said, word
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,7 +40,7 @@ def runs(as_json: bool) -> None:
     for sentence in found.sentences:
         screen.print(str(sentence), soft_wrap=not screen.is_terminal)
     if as_json:
-        print_json(found.to_list())
+        print_json(found.to_list)
 
 
 @dataclass(frozen=True)
@@ -57,18 +59,18 @@ class Column:
 
 
 COLUMNS = (
-    Column("run", 0),
-    Column("state", 0),
-    Column("data", 4),
-    Column("model", 5),
-    Column("optimizer", 6),
-    Column("epochs", 1, number=True),
-    Column("kept", 7, number=True),
-    Column("val loss", 3, number=True),
-    Column("val accuracy", 0, number=True),
-    Column("95 % interval", 2, number=True),
-    Column("n", 9, number=True),
-    Column("looks", 8, number=True),
+    Column(word("run"), 0),
+    Column(word("state"), 0),
+    Column(word("data"), 4),
+    Column(word("model"), 5),
+    Column(word("optimizer"), 6),
+    Column(word("epochs"), 1, number=True),
+    Column(word("kept"), 7, number=True),
+    Column(word("val loss"), 3, number=True),
+    Column(word("val accuracy"), 0, number=True),
+    Column(word("95 % interval"), 2, number=True),
+    Column(word("n"), 9, number=True),
+    Column(word("looks"), 8, number=True),
 )
 GAP = 2
 # Of a name and a score; whoever sees less sees a run a block.
@@ -80,7 +82,10 @@ def _print_runs(screen: Console, found: list[ListedRun | DamagedRun]) -> None:
     from rich.table import Table
 
     rows = [dict(zip((column.name for column in COLUMNS), _cells(one), strict=True)) for one in found]
-    widths = {column.name: max(len(column.name), *(len(row[column.name]) for row in rows)) + GAP for column in COLUMNS}
+    widths = {
+        column.name: max(cell_len(said(column.name)), *(cell_len(row[column.name]) for row in rows)) + GAP
+        for column in COLUMNS
+    }
     shown = set(widths)
     if screen.is_terminal:
         for column in sorted(COLUMNS, key=lambda column: -column.rank):
@@ -94,7 +99,7 @@ def _print_runs(screen: Console, found: list[ListedRun | DamagedRun]) -> None:
     table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False)
     columns = [column for column in COLUMNS if column.name in shown]
     for column in columns:
-        table.add_column(column.name, justify="right" if column.number else "left", no_wrap=True)
+        table.add_column(said(column.name), justify="right" if column.number else "left", no_wrap=True)
     for row in rows:
         table.add_row(*(row[column.name] for column in columns))
     screen.print(table)
@@ -104,7 +109,7 @@ def _print_blocks(screen: Console, rows: list[dict[str, str]]) -> None:
     for row in rows:
         screen.print(row["run"], style="bold", soft_wrap=True)
         about = " ".join(row[name] for name in ("data", "model", "optimizer") if row[name])
-        epochs = f", epoch {row['epochs']}" if row["epochs"] else ""
+        epochs = said(", epoch {epochs}", epochs=row["epochs"]) if row["epochs"] else ""
         score = f"{row['val accuracy']} ({row['95 % interval']})" if row["val accuracy"] else ""
         for line in (f"{row['state']}{epochs}", score, about):
             if line:
@@ -117,11 +122,11 @@ def _cells(one: ListedRun | DamagedRun) -> list[str]:
     from honshi.actions.runs import DamagedRun
 
     if isinstance(one, DamagedRun):
-        return [one.run.name, "damaged"] + [""] * (len(COLUMNS) - 2)
+        return [one.run.name, said("damaged")] + [""] * (len(COLUMNS) - 2)
     recipe, score = one.run.recipe, one.score
     cells = [
         one.run.name,
-        one.status.state,
+        said(one.status.state),
         ("" if one.run.changes is None else "*") + recipe.data.source.rstrip("/").rsplit("/", 1)[-1],
         recipe.model.described(),
         f"{recipe.optimizer.kind} {recipe.optimizer.lr:g}",
@@ -135,7 +140,7 @@ def _cells(one: ListedRun | DamagedRun) -> list[str]:
         str(score.kept.epoch),
         f"{score.kept.val_loss:.4f}",
         f"{score.kept.val_accuracy:.2%}",
-        f"{lower:.2%} to {upper:.2%}",
+        said("{lower:.2%} to {upper:.2%}", lower=lower, upper=upper),
         f"{score.n:,}",
         f"{score.looks:,}",
     ]

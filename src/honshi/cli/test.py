@@ -11,6 +11,7 @@ from honshi.cli.console import console, json_option, print_json
 from honshi.cli.loading import loading
 from honshi.cli.options import data_option
 from honshi.cli.validate import print_classes
+from honshi.messages import said, word
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,13 +55,13 @@ def test(
         if not yes:
             if sys.stdin is None or not sys.stdin.isatty():
                 raise RequestError("Nobody is there to ask. To open the test set without being asked, give --yes.")
-            if not click.confirm("Open it?", err=as_json):
-                screen.print("It stays sealed.")
+            if not click.confirm(said("Open it?"), err=as_json):
+                screen.print(said("It stays sealed."))
                 raise click.exceptions.Exit(1)
         result = candidate.sit(expected=expected, tell=lambda message: screen.print(str(message), soft_wrap=True))
     _print_result(screen, result)
     if as_json:
-        print_json(result.to_dict())
+        print_json(result.to_dict)
 
 
 def _print_result(screen: Console, result: ExamResult) -> None:
@@ -69,20 +70,24 @@ def _print_result(screen: Console, result: ExamResult) -> None:
 
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("")
-    for column in ("accuracy", "95 % interval", "n"):
-        table.add_column(column, justify="right")
+    for column in (word("accuracy"), word("95 % interval"), word("n")):
+        table.add_column(said(column), justify="right")
     if result.expected is not None:
-        table.add_row("expected", f"{result.expected:.2%}", "", "")
+        table.add_row(said("expected"), f"{result.expected:.2%}", "", "")
     validation: dict[str, Any] | None = result.record.get("validation")
     if validation is not None:
         lower, upper = validation["interval"]
         table.add_row(
-            "validation", f"{validation['accuracy']:.2%}", f"{lower:.2%} to {upper:.2%}", f"{validation['n']:,}"
+            said("validation"), f"{validation['accuracy']:.2%}", _interval(lower, upper), f"{validation['n']:,}"
         )
     lower, upper = result.interval
-    table.add_row("test", f"{result.accuracy:.2%}", f"{lower:.2%} to {upper:.2%}", f"{result.n:,}")
+    table.add_row(said("test"), f"{result.accuracy:.2%}", _interval(lower, upper), f"{result.n:,}")
     screen.print(table)
     for sentence in result.sentences:
         screen.print(str(sentence), soft_wrap=True)
     print_classes(screen, result.per_class)
     screen.print(str(result.record_sentence), soft_wrap=True)
+
+
+def _interval(lower: float, upper: float) -> str:
+    return said("{lower:.2%} to {upper:.2%}", lower=lower, upper=upper)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from honshi.cli.console import console, json_option, print_json, print_next, print_plan, print_why
+from honshi.cli.console import Columns, console, json_option, print_json, print_next, print_plan, print_why
 from honshi.cli.features import FeaturesBar
 from honshi.cli.loading import loading
 from honshi.cli.options import SUITED, RecipeCommand, given_options, read_recipe, recipe_options
 from honshi.cli.reading import ReadingReport
+from honshi.messages import said, word
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -75,7 +76,7 @@ def train(
         if found is not None:
             _print_end(screen, found)
     if found is not None and as_json:
-        print_json(found.to_dict())
+        print_json(found.to_dict)
 
 
 def _check_nothing_else_is_asked_for(
@@ -106,6 +107,14 @@ class _Report:
         self.drawn = 0.0
         self.learns = False
         self.features = FeaturesBar(screen)
+        self.columns = Columns(
+            (word("epoch"), 5),
+            (word("train loss"), 11),
+            (word("accuracy"), 8),
+            (word("val loss"), 10),
+            (word("accuracy"), 8),
+            (word("seconds"), 8),
+        )
         self.bar = Progress(
             TextColumn("{task.description} {task.fields[epoch]}/{task.fields[epochs]}"),
             BarColumn(),
@@ -115,8 +124,8 @@ class _Report:
             transient=True,
             disable=not screen.is_terminal,
         )
-        self.task = self.bar.add_task("epoch", total=None, epoch=1, epochs="?", visible=False)
-        self.folds = self.bar.add_task("fold", total=None, epoch=0, epochs="?", visible=False)
+        self.task = self.bar.add_task(said("epoch"), total=None, epoch=1, epochs="?", visible=False)
+        self.folds = self.bar.add_task(said("fold"), total=None, epoch=0, epochs="?", visible=False)
 
     def __enter__(self) -> Self:
         return self
@@ -126,9 +135,7 @@ class _Report:
         self.bar.stop()
         self.features.stop()
         if kind is KeyboardInterrupt and self.began is not None and self.began.run.state.exists():
-            self.screen.print(
-                f"\nStopped. Go on with: honshi train --resume {quote(str(self.began.run.path))}", soft_wrap=True
-            )
+            self.screen.print("\n" + _stopped(self.began.run.path), soft_wrap=True)
 
     def __call__(self, event: Event) -> None:
         from honshi.actions.train import Began, EpochEnded, Stepped
@@ -158,8 +165,14 @@ class _Report:
                 self.done = row.epoch
                 self._move(0)
                 self.screen.print(
-                    f"{row.epoch:>5}   {row.train_loss:>10.4f}  {row.train_accuracy:>8.2%}  {row.val_loss:>10.4f}  "
-                    f"{row.val_accuracy:>8.2%}  {row.seconds:>8.2f}"
+                    self.columns.row(
+                        str(row.epoch),
+                        f"{row.train_loss:.4f}",
+                        f"{row.train_accuracy:.2%}",
+                        f"{row.val_loss:.4f}",
+                        f"{row.val_accuracy:.2%}",
+                        f"{row.seconds:.2f}",
+                    )
                 )
 
     def _show_folds(self, done: int, total: int) -> None:
@@ -171,7 +184,7 @@ class _Report:
         """Show the bar, once it learns."""
         if not self.learns:
             self.learns = True
-            self.screen.print("epoch   train loss  accuracy    val loss  accuracy   seconds", style="bold")
+            self.screen.print(self.columns.head, style="bold")
             self.bar.start()
             assert self.began is not None
             self._move(0, total=self.began.epochs * self.began.steps, visible=True)
@@ -189,19 +202,30 @@ class _Report:
         )
 
 
+def _stopped(run: Path) -> str:
+    return said("Stopped. Go on with: {command}", command=f"honshi train --resume {quote(str(run))}")
+
+
 class _SeedsReport:
     """One line for each seed; where it is interrupted, how to go on."""
 
     def __init__(self, screen: Console) -> None:
         self.screen = screen
         self.folder: Path | None = None
+        self.columns = Columns(
+            (word("seed"), 5),
+            (word("kept epoch"), 10),
+            (word("val loss"), 10),
+            (word("accuracy"), 8),
+            (word("seconds"), 8),
+        )
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is KeyboardInterrupt and self.folder is not None:
-            self.screen.print(f"\nStopped. Go on with: honshi train --resume {quote(str(self.folder))}", soft_wrap=True)
+            self.screen.print("\n" + _stopped(self.folder), soft_wrap=True)
 
     def __call__(self, event: SeedsBegan | SeedEnded) -> None:
         from honshi.actions.train import SeedsBegan
@@ -210,14 +234,25 @@ class _SeedsReport:
             self.folder = event.folder
             recipe = event.recipe
             self.screen.print(
-                f"recipe {recipe.name}, {event.count} seeds on the same split of {recipe.data.source}", soft_wrap=True
+                said(
+                    "recipe {recipe}, {count} seeds on the same split of {data}",
+                    recipe=recipe.name,
+                    count=event.count,
+                    data=recipe.data.source,
+                ),
+                soft_wrap=True,
             )
-            self.screen.print(" seed  kept epoch    val loss  accuracy   seconds", style="bold")
+            self.screen.print(self.columns.head, style="bold")
             return
         kept = event.kept
         self.screen.print(
-            f"{event.seed:>5}  {kept.epoch:>10}  {kept.val_loss:>10.4f}  {kept.val_accuracy:>8.2%}  "
-            f"{event.seconds:>8.2f}"
+            self.columns.row(
+                str(event.seed),
+                str(kept.epoch),
+                f"{kept.val_loss:.4f}",
+                f"{kept.val_accuracy:.2%}",
+                f"{event.seconds:.2f}",
+            )
         )
 
 
@@ -233,6 +268,7 @@ def _print_end(screen: Console, training: Training) -> None:
     screen.print()
     for sentence in training.sentences:
         screen.print(str(sentence), soft_wrap=True)
-    screen.print(f"Run folder: {training.run.path}  (curves.png, history.csv, model.safetensors, …)", soft_wrap=True)
+    files = "curves.png, history.csv, model.safetensors, …"
+    screen.print(said("Run folder: {run}  ({files})", run=training.run.path, files=files), soft_wrap=True)
     width = max(len(command) for command, _ in training.next)
     print_next(screen, [f"{command:<{width}}   {purpose}" for command, purpose in training.next])

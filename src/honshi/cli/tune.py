@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from honshi.cli.console import console, json_option, print_json, print_next, print_plan, print_why
+from honshi.cli.console import Columns, console, json_option, print_json, print_next, print_plan, print_why
 from honshi.cli.loading import loading
 from honshi.cli.options import RecipeCommand, given_options, read_recipe, recipe_options
+from honshi.messages import said, word
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -93,7 +94,7 @@ def tune(
         screen.print(str(sentence), soft_wrap=True)
     print_next(screen, [f"{command}    {purpose}" for command, purpose in found.next])
     if as_json:
-        print_json(found.to_dict())
+        print_json(found.to_dict)
 
 
 class _Report:
@@ -105,6 +106,13 @@ class _Report:
         self.screen = screen
         self.storage = storage
         self.folder: Path | None = None
+        self.columns = Columns(
+            (word("trial"), 5),
+            (word("state"), -8),
+            (word("epochs"), 6),
+            (word("val accuracy"), 12),
+            (word("seconds"), 7),
+        )
         self.trials = 0
         self.seeds = 0
         self.bar = Progress(
@@ -115,7 +123,7 @@ class _Report:
             transient=True,
             disable=not screen.is_terminal,
         )
-        self.task = self.bar.add_task("trial 0", total=None, left="")
+        self.task = self.bar.add_task("", total=None, left="")
 
     def __enter__(self) -> Self:
         return self
@@ -127,8 +135,12 @@ class _Report:
 
             storage = f" --storage {quote(shown(self.storage))}" if self.storage else ""
             self.screen.print(
-                f"\nStopped. All finished trials are kept ({self.folder / 'trials.csv'}). "
-                f"Go on with: honshi tune{storage} --out {quote(str(self.folder))}",
+                "\n"
+                + said(
+                    "Stopped. All finished trials are kept ({table}). Go on with: {command}",
+                    table=self.folder / "trials.csv",
+                    command=f"honshi tune{storage} --out {quote(str(self.folder))}",
+                ),
                 soft_wrap=True,
             )
 
@@ -142,31 +154,33 @@ class _Report:
                 self.bar.start()
             case TrialEnded(trial=trial, changes=changes):
                 if not self.trials:
-                    self.screen.print("trial  state     epochs  val accuracy  seconds  changes", style="bold")
+                    self.screen.print(f"{self.columns.head}  {said('changes')}", style="bold")
                 self.trials += 1
                 accuracy = "" if trial.accuracy is None else f"{trial.accuracy:.2%}"
-                numbers = f"{trial.epochs:>6}  {accuracy:>12}  {trial.seconds:>7.1f}"
-                self.screen.print(f"{trial.number:>5}  {trial.state:<8}  {numbers}  {changes}", soft_wrap=True)
+                cells = str(trial.number), said(trial.state), str(trial.epochs), accuracy, f"{trial.seconds:.1f}"
+                self.screen.print(f"{self.columns.row(*cells)}  {changes}", soft_wrap=True)
             case Advanced(progress=progress):
                 self._advance(progress)
             case SeedEnded(recipe=recipe, run=run):
                 if not self.seeds:
-                    self.screen.print(
-                        "\nThe original recipe and the best one, from seeds that no trial had", style="bold"
-                    )
+                    heading = said("The original recipe and the best one, from seeds that no trial had")
+                    self.screen.print("\n" + heading, style="bold")
                 self.seeds += 1
-                self.bar.update(self.task, description=f"training {run.name}", left="")
+                self.bar.update(self.task, description=said("training {run}", run=run.name), left="")
                 self.screen.print(f"{recipe}  {run.name}  {run.kept.val_accuracy:.2%}", soft_wrap=True)
 
     def _advance(self, now: Progress) -> None:
-        best = "" if now.best is None else f" · best {now.best.accuracy:.2%} (trial {now.best.number})"
-        of = "" if now.goal is None else f" of {now.goal}"
+        done: dict[str, Any] = {"done": len(now.finished), "goal": now.goal}
+        trials = said("{done} trials", **done) if now.goal is None else said("{done} of {goal} trials", **done)
+        best = ""
+        if now.best is not None:
+            best = said(" · best {accuracy:.2%} (trial {number})", accuracy=now.best.accuracy, number=now.best.number)
         self.bar.update(
             self.task,
-            description=f"{len(now.finished)}{of} trials{best}",
+            description=trials + best,
             completed=len(now.finished),
             total=now.goal,
-            left="" if now.seconds_left is None else f"{_clock(now.seconds_left)} left",
+            left="" if now.seconds_left is None else said("{time} left", time=_clock(now.seconds_left)),
         )
 
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from honshi.cli.console import console, json_option, print_json
+from honshi.cli.console import console, json_option, note, print_json
 from honshi.cli.loading import loading
 from honshi.cli.options import data_option
+from honshi.messages import said, word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,11 +43,11 @@ def validate(run: str, data: str | None, as_json: bool) -> None:
     print_classes(screen, found.score.per_class)
     if found.pictures:
         names = ", ".join(picture.name for picture in found.pictures[1:])
-        screen.print(f"Pictures: {found.pictures[0]}, {names}", soft_wrap=True)
-    for note in found.notes:
-        screen.print(f"Note: {note}", soft_wrap=True)
+        screen.print(said("Pictures: {first}, {others}", first=found.pictures[0], others=names), soft_wrap=True)
+    for one in found.notes:
+        screen.print(note(one), soft_wrap=True)
     if as_json:
-        print_json(found.to_dict())
+        print_json(found.to_dict)
 
 
 def print_classes(screen: Console, per_class: Mapping[str, ClassScore]) -> None:
@@ -54,9 +55,9 @@ def print_classes(screen: Console, per_class: Mapping[str, ClassScore]) -> None:
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("class")
-    for column in ("images", "recall", "precision"):
-        table.add_column(column, justify="right")
+    table.add_column(said("class"))
+    for column in (word("images"), word("recall"), word("precision")):
+        table.add_column(said(column), justify="right")
     for name, score in per_class.items():
         ratios = ("-" if ratio is None else f"{ratio:.2%}" for ratio in (score.recall, score.precision))
         table.add_row(name, f"{score.n:,}", *ratios)

@@ -54,16 +54,16 @@ def places_without_leaks(train: Examples, val: Examples | None, test: Sealed) ->
     return _without(places, test.shared_with(train.subset(places)))
 
 
-def describe(leaks: Sequence[Leak], kind: str, size: int) -> Message:
-    """What was found, in a line; ``kind`` and ``size`` say what was searched among the training images."""
+def describe(leaks: Sequence[Leak], size: int) -> Message:
+    """What was found of ``size`` validation images among the training images, in a line."""
     if not leaks:
-        return Message("no {kind} image is among the training images", kind=kind)
+        return Message("no validation image is among the training images")
     exact = sum(leak.kind == "exact" for leak in leaks)
     return Message(
-        "{count:,} of {size:,} {kind} images are among the training images too ({exact:,} exactly, {near:,} nearly)",
+        "{count:,} of {size:,} validation images are among the training images too ({exact:,} exactly, {near:,} "
+        "nearly)",
         count=len(leaks),
         size=size,
-        kind=kind,
         exact=exact,
         near=len(leaks) - exact,
     )

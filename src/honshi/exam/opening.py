@@ -402,7 +402,7 @@ def _draw(leaks: Sequence[Leak], train: Examples, images: Examples, pictures: Pa
         draw_leaks(leaks, train, images, pictures / "test-leaks.png")
     except Exception as error:
         said = error.message if isinstance(error, HonshiError) else f"{type(error).__name__}: {error}"
-        return (str(Message("The picture test-leaks.png was not drawn: {problem}", problem=said)),)
+        return (Message("The picture test-leaks.png was not drawn: {problem}", problem=said).english,)
     return ()
 
 

@@ -184,6 +184,7 @@ class Experiment:
             world=self.world,
             on_epoch=on_epoch,
             on_step=on_step,
+            show=False,
         )
 
     def train(
@@ -296,7 +297,7 @@ class Experiment:
             result = self.fit(checkpoint=run.state, on_epoch=note_epoch, on_step=note_step)
         except NonFiniteLossError as error:
             session.check()
-            run.write_divergence(Divergence(error.epoch, error.step, str(error)))
+            run.write_divergence(Divergence(error.epoch, error.step, error.message.english))
             raise
         session.check()
         if result.interrupted:
@@ -329,7 +330,7 @@ class Experiment:
             raise KeyboardInterrupt from None
         except NonFiniteLossError as error:
             session.check()
-            run.write_divergence(Divergence(error.epoch, error.step, str(error)))
+            run.write_divergence(Divergence(error.epoch, error.step, error.message.english))
             raise
         session.check()
         for row in found.result.history:

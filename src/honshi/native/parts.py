@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from honshi.messages import Message
+from honshi.messages import Message, word
 from honshi.native import kernels, mlp_sgd
 from honshi.native.library import Library, parallel
 
@@ -35,7 +35,7 @@ class Part:
 def parts() -> list[Part]:
     """All of them; what is not compiled yet is compiled now."""
     return [
-        _part("epochs of the lecture's network", mlp_sgd.library()),
+        _part(word("epochs of the lecture's network"), mlp_sgd.library()),
         _layers(),
         _sums(),
     ]
@@ -46,7 +46,7 @@ def _part(name: str, library: Library) -> Part:
 
 
 def _layers() -> Part:
-    part = _part("layers of convolutional networks", kernels.library())
+    part = _part(word("layers of convolutional networks"), kernels.library())
     threads = torch.get_num_threads()
     if not part.used or parallel() is not None or threads == 1:
         return part
@@ -59,7 +59,7 @@ def _layers() -> Part:
 
 
 def _sums() -> Part:
-    name = "sums between processes"
+    name = word("sums between processes")
     if sys.platform != "linux" or not hasattr(os, "memfd_create"):
         return Part(name, False, Message("Processes share memory on Linux alone."))
     from honshi.native import shared_sum  # needs what only Unix has

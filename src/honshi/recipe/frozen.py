@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import model_validator
 
+from honshi.messages import said
 from honshi.recipe.model import WithDropout, register
 from honshi.recipe.options import Changes, Count, problem
 from honshi.recipe.ranges import Choices, Entry
@@ -62,8 +63,10 @@ class FrozenOptions(WithDropout):
         return self.views if augmented else 1
 
     def described(self) -> str:
-        head = "MLP " + ", ".join(map(str, self.hidden)) if self.hidden else "linear"
-        return f"{self.backbone}, frozen, with a {head} head"
+        if self.hidden:
+            sizes = ", ".join(map(str, self.hidden))
+            return said("{backbone}, frozen, with an MLP {sizes} as its head", backbone=self.backbone, sizes=sizes)
+        return said("{backbone}, frozen, with a linear head", backbone=self.backbone)
 
     def with_more_dropout(self) -> Changes | None:
         return super().with_more_dropout() if self.hidden else None

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from honshi.reports.picture import save_picture
+from honshi.reports.picture import drawn, save_picture
 
 # With more classes than this the counts would not be legible; the colours still are.
 MOST_COUNTS = 30
@@ -44,6 +44,6 @@ def draw_confusion(matrix: Sequence[Sequence[float]], classes: Sequence[str], pa
             )
     axes.set_xticks(range(size), classes, rotation=90 if max(map(len, classes)) > 2 else 0)
     axes.set_yticks(range(size), classes)
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("true")
+    axes.set_xlabel(drawn("predicted"))
+    axes.set_ylabel(drawn("true"))
     save_picture(figure, path)

@@ -12,11 +12,12 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from honshi.evaluation.diagnosis import Diagnosis
 from honshi.evaluation.history import Row, best_row
-from honshi.reports.picture import save_picture
+from honshi.messages import word
+from honshi.reports.picture import drawn, save_picture
 
 # Two colours that colour-blind readers and grey printers keep apart (Okabe and Ito, 2008).
 VALIDATION = "#D55E00"
-PARTS = (("train", "training", "#0072B2"), ("val", "validation", VALIDATION))
+PARTS = (("train", word("training"), "#0072B2"), ("val", word("validation"), VALIDATION))
 
 
 def draw(rows: Sequence[Row], path: Path) -> None:
@@ -30,7 +31,7 @@ def draw_diagnosis(rows: Sequence[Row], diagnosis: Diagnosis, path: Path) -> Non
     From the epoch on since which it overfits all is shaded; where it diverged or jumped, the epoch.
     """
     figure = _curves(rows)
-    figure.suptitle(str(diagnosis.sentence), fontsize=9, x=0.01, ha="left")
+    figure.suptitle(drawn("{sentence}", sentence=diagnosis.sentence), fontsize=9, x=0.01, ha="left")
     if diagnosis.epoch is not None:
         start = diagnosis.epoch
         end = max(rows[-1].epoch, start) if diagnosis.verdict == "overfitting" else start + 0.5
@@ -63,13 +64,15 @@ def draw_band(histories: Sequence[Sequence[Row]], path: Path) -> None:
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     length = min(map(len, histories))
     epochs = range(1, length + 1)
-    for axes, quantity in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+    for axes, quantity in zip(figure.subplots(1, 2), (word("loss"), word("accuracy")), strict=True):
         for part, name, colour in PARTS:
             values = np.array([[getattr(row, f"{part}_{quantity}") for row in rows[:length]] for rows in histories])
             mean, deviation = values.mean(axis=0), values.std(axis=0, ddof=1)
-            axes.plot(epochs, mean, color=colour, marker="o", markersize=4, linewidth=1.8, label=name)
+            axes.plot(epochs, mean, color=colour, marker="o", markersize=4, linewidth=1.8, label=drawn(name))
             axes.fill_between(epochs, mean - deviation, mean + deviation, color=colour, alpha=0.2, linewidth=0)
-        _dress(axes, f"{quantity}, mean ± deviation of {len(histories)} seeds")
+        _dress(
+            axes, drawn("{quantity}, mean ± deviation of {seeds} seeds", quantity=drawn(quantity), seeds=len(histories))
+        )
     figure.axes[0].set_ylim(bottom=0)
     figure.axes[1].yaxis.set_major_formatter(PercentFormatter(xmax=1))
     save_picture(figure, path)
@@ -79,7 +82,7 @@ def _curve(axes: Axes, rows: Sequence[Row], quantity: str, best: Row) -> None:
     epochs = [row.epoch for row in rows]
     for part, name, colour in PARTS:
         values = [getattr(row, f"{part}_{quantity}") for row in rows]
-        axes.plot(epochs, values, color=colour, marker="o", markersize=4, linewidth=1.8, label=name)
+        axes.plot(epochs, values, color=colour, marker="o", markersize=4, linewidth=1.8, label=drawn(name))
     value = getattr(best, f"val_{quantity}")
     shown = f"{value:.2%}" if quantity == "accuracy" else f"{value:.4f}"
     axes.axvline(best.epoch, color="0.6", linestyle=":", linewidth=1.2, zorder=0)
@@ -92,13 +95,13 @@ def _curve(axes: Axes, rows: Sequence[Row], quantity: str, best: Row) -> None:
         markerfacecolor="none",
         markeredgewidth=1.8,
         color=VALIDATION,
-        label=f"best epoch: {best.epoch} ({shown})",
+        label=drawn("best epoch: {epoch} ({shown})", epoch=best.epoch, shown=shown),
     )
-    _dress(axes, quantity)
+    _dress(axes, drawn(quantity))
 
 
 def _dress(axes: Axes, title: str) -> None:
-    axes.set_xlabel("epoch")
+    axes.set_xlabel(drawn("epoch"))
     axes.set_title(title, loc="left", fontweight="bold")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(color="0.92")

@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from honshi.reports.curves import PARTS, VALIDATION
-from honshi.reports.picture import save_picture
+from honshi.reports.picture import drawn, save_picture
 
 
 def draw_lr_range(
@@ -19,11 +19,11 @@ def draw_lr_range(
     axes = figure.subplots()
     axes.plot(lrs, losses, color=PARTS[0][2], linewidth=1.8)
     axes.set_xscale("log")
-    axes.axvline(lr, color="0.5", linestyle=":", linewidth=1.5, label=f"as set: {lr:g}")
+    axes.axvline(lr, color="0.5", linestyle=":", linewidth=1.5, label=drawn("as set: {lr:g}", lr=lr))
     if suggestion is not None:
-        axes.axvline(suggestion, color=VALIDATION, linewidth=1.5, label=f"suggestion: {suggestion:g}")
-    axes.set_xlabel("learning rate")
-    axes.set_title("training loss, smoothed", loc="left", fontweight="bold")
+        axes.axvline(suggestion, color=VALIDATION, linewidth=1.5, label=drawn("suggestion: {lr:g}", lr=suggestion))
+    axes.set_xlabel(drawn("learning rate"))
+    axes.set_title(drawn("training loss, smoothed"), loc="left", fontweight="bold")
     axes.grid(color="0.92")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from honshi.data.examples import Examples
 from honshi.evaluation.label_doubts import Doubt
-from honshi.reports.picture import save_picture
+from honshi.reports.picture import drawn, save_picture
 
 COLUMNS, ROWS = 8, 4
 
@@ -32,7 +32,10 @@ def draw_mistakes(images: Examples, probabilities: Tensor, path: Path) -> int:
         f"{float(confidence[place]):.1%}"
         for place in places
     ]
-    _draw(images, places, captions, f"{len(wrong)} mistakes among {len(images):,}: true → predicted, confidence", path)
+    title = drawn(
+        "{mistakes:,} mistakes among {images:,}: true → predicted, confidence", mistakes=len(wrong), images=len(images)
+    )
+    _draw(images, places, captions, title, path)
     return len(wrong)
 
 
@@ -49,7 +52,11 @@ def draw_doubts(images: Examples, doubts: Sequence[Doubt], path: Path) -> None:
         f"{images.classes[doubt.label]}? {images.classes[doubt.suggested]}\n{doubt.own:.0%} : {doubt.other:.0%}"
         for doubt in shown
     ]
-    title = f"{len(doubts):,} labels in doubt among {len(images):,}: label? suggested, confidence in each"
+    title = drawn(
+        "{doubts:,} labels in doubt among {images:,}: label? suggested, confidence in each",
+        doubts=len(doubts),
+        images=len(images),
+    )
     _draw(images, [doubt.place for doubt in shown], captions, title, path)
 
 

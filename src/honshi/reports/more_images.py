@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from honshi.reports.curves import VALIDATION
-from honshi.reports.picture import save_picture
+from honshi.reports.picture import drawn, save_picture
 
 if TYPE_CHECKING:
     from honshi.evaluation.more_images import Point
@@ -34,7 +34,7 @@ def draw_more_images(points: Sequence[Point], path: Path) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.minorticks_off()
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
-    axes.set_xlabel("images learnt from")
-    axes.set_ylabel("accuracy by folds")
+    axes.set_xlabel(drawn("images learnt from"))
+    axes.set_ylabel(drawn("accuracy by folds"))
     axes.grid(alpha=0.3)
     save_picture(figure, path)

@@ -7,7 +7,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from honshi.evaluation.calibration import BINS, Reliability
-from honshi.reports.picture import save_picture
+from honshi.messages import word
+from honshi.reports.picture import drawn, save_picture
 
 BEFORE, AFTER = "#999999", "#0072B2"
 
@@ -23,7 +24,7 @@ def draw_reliability(before: Reliability, after: Reliability, temperature: float
     figure = Figure(figsize=(8, 3.8), layout="constrained")
     diagram, histogram = figure.subplots(1, 2)
     diagram.plot([0, 1], [0, 1], color="0.7", linestyle=":")
-    for measured, name, colour in ((before, "before", BEFORE), (after, "after", AFTER)):
+    for measured, name, colour in ((before, word("before"), BEFORE), (after, word("after"), AFTER)):
         filled = [place for place in range(BINS) if measured.counts[place]]
         diagram.plot(
             [measured.confidence[place] for place in filled],
@@ -31,17 +32,17 @@ def draw_reliability(before: Reliability, after: Reliability, temperature: float
             marker="o",
             markersize=4,
             color=colour,
-            label=f"{name}: expected calibration error {measured.error:.2%}",
+            label=drawn("{name}: expected calibration error {error:.2%}", name=drawn(name), error=measured.error),
         )
-    diagram.set_xlabel("confidence")
-    diagram.set_ylabel("accuracy")
+    diagram.set_xlabel(drawn("confidence"))
+    diagram.set_ylabel(drawn("accuracy"))
     diagram.legend(frameon=False, loc="upper left", fontsize=8)
-    diagram.set_title(f"temperature {temperature:.3f}", loc="left", fontsize=10)
+    diagram.set_title(drawn("temperature {temperature:.3f}", temperature=temperature), loc="left", fontsize=10)
     width = 0.4 / BINS
     for shift, measured, colour in ((-width / 2, before, BEFORE), (width / 2, after, AFTER)):
         centres = [(place + 0.5) / BINS + shift for place in range(BINS)]
         histogram.bar(centres, measured.counts, width=width, color=colour)
     histogram.set_yscale("symlog", linthresh=1)
-    histogram.set_xlabel("confidence")
-    histogram.set_ylabel("images")
+    histogram.set_xlabel(drawn("confidence"))
+    histogram.set_ylabel(drawn("images"))
     save_picture(figure, path)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from honshi.data.copies import Leak
 from honshi.data.examples import Examples
-from honshi.reports.picture import save_picture
+from honshi.reports.picture import drawn, save_picture
 
 # More would be too small to judge on one page.
 MOST_PAIRS = 24
@@ -35,8 +35,8 @@ def draw_leaks(leaks: Sequence[Leak], left: Examples, right: Examples, path: Pat
     shown = leaks[:MOST_PAIRS]
     rows = max(1, -(-len(shown) // COLUMNS))
     figure = Figure(figsize=(2.6 * COLUMNS, 0.6 + 1.75 * rows), layout="constrained")
-    title = f"{len(leaks):,} leaks among the {len(right):,} images on the right"
-    figure.suptitle(title + (f"; the first {len(shown)}" if len(shown) < len(leaks) else ""))
+    title = drawn("{leaks:,} leaks among the {images:,} images on the right", leaks=len(leaks), images=len(right))
+    figure.suptitle(title + (drawn("; the first {count}", count=len(shown)) if len(shown) < len(leaks) else ""))
     grid = figure.subplots(rows, COLUMNS, squeeze=False).flatten()
     for axes in grid:
         axes.set_axis_off()
@@ -46,7 +46,7 @@ def draw_leaks(leaks: Sequence[Leak], left: Examples, right: Examples, path: Pat
         )
         axes.imshow(pair.numpy(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         classes = [left.classes[left.labels[leak.left]], right.classes[right.labels[leak.right]]]
-        found = leak.kind if leak.kind == "exact" else f"{leak.kind}, {leak.distance:.3f}"
+        found = drawn(leak.kind) if leak.kind == "exact" else f"{drawn(leak.kind)}, {leak.distance:.3f}"
         axes.set_title(
             f"{leak.left} | {leak.right}: {found}\n" + " | ".join(classes if leak.labels_differ else classes[:1]),
             fontsize=7.5,

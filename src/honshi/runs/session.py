@@ -11,10 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from honshi.errors import NonFiniteLossError, RunError, WriteError
+from honshi.errors import HonshiError, NonFiniteLossError, RunError, WriteError
 from honshi.evaluation.history import Row
 from honshi.files import explain, remove_left_behind
-from honshi.messages import Message
+from honshi.messages import Message, word
 from honshi.runs import events, lock
 from honshi.runs.events import Ending
 from honshi.runs.process import Process
@@ -23,7 +23,7 @@ from honshi.runs.status import status_of
 # A file that somebody puts into the folder: the training ends after its step, as if interrupted.
 STOP = "stop"
 
-LOST = (
+LOST = word(
     "{run}: this run's folder was deleted or renamed while it was trained, so the training has ended. "
     "If it has a new name, go on with it: honshi train --resume NEWNAME."
 )
@@ -129,12 +129,12 @@ class Session:
                 how = "failed"
             case _:
                 how = "stopped" if self.stop_asked else "interrupted"
-        problem: object = error if isinstance(error, Exception) else None
+        problem = None if not isinstance(error, Exception) else _in_english(error)
         if self.lost:
-            how, problem = "failed", Message(LOST, run=self.run)
+            how, problem = "failed", Message(LOST, run=self.run).english
         if self._begun:
             with suppress(OSError):
-                self._append("ended", {"how": how, "problem": None if problem is None else str(problem)})
+                self._append("ended", {"how": how, "problem": problem})
         if self.stop_asked:
             with suppress(OSError):
                 (self.run / STOP).unlink()
@@ -191,3 +191,7 @@ def _opened(run: Path) -> tuple[int, bool]:
         trainer=status.trainer,
         stop=STOP,
     )
+
+
+def _in_english(error: Exception) -> str:
+    return error.message.english if isinstance(error, HonshiError) else str(error)

@@ -49,6 +49,7 @@ from honshi.training.rehearsal import rehearse, single_image_said
 from honshi.training.result import FitResult
 from honshi.training.state import Checkpoint
 from honshi.training.step import Step
+from honshi.training.watching import watching
 
 
 def fit(
@@ -73,6 +74,7 @@ def fit(
     world: World = ALONE,
     on_epoch: Callable[[Row], None] | None = None,
     on_step: Callable[[int], None] | None = None,
+    show: bool | None = None,
 ) -> FitResult:
     """Train a model; it computes on the device where its parameters are.
 
@@ -106,6 +108,8 @@ def fit(
             then. What `honshi.training.distributed.joined` gives.
         on_epoch: called with each row; the model has its own weights then, not their average.
         on_step: called with the number of mini-batches done in the epoch.
+        show: curves that grow in a notebook, a bar on a terminal; where nothing is said, unless you are told already
+            by ``on_epoch`` or ``on_step``.
 
     Returns:
         The history. The model has its best weights then (or the last) and is in eval mode.
@@ -181,6 +185,7 @@ def fit(
         shared_layers(model, world),
         compiled_layers(model),
         threads_in_use,
+        watching(epochs, show if show is not None else on_epoch is None and on_step is None) as watch,
     ):
         progress = state.restore()
         try:
@@ -213,6 +218,7 @@ def fit(
                     record.note(row, model)
                 step.end_epoch(val_loss)
                 state.save()
+                watch(row)
                 interrupted = world.any(_ends_with(row, on_epoch))
                 progress = Progress(draws=draws)
         except KeyboardInterrupt:

@@ -54,7 +54,7 @@ class PrecisionChoice:
 
     def to_dict(self) -> dict[str, Any]:
         """What ``environment.json`` records."""
-        return {"used": self.used, "why": str(self.why), "seconds_per_step": dict(self.seconds)}
+        return {"used": self.used, "why": self.why.english, "seconds_per_step": dict(self.seconds)}
 
 
 def choose_precision(model: nn.Module, criterion: Criterion, train: Examples, batch_size: int) -> PrecisionChoice:

@@ -11,7 +11,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFor
 
 from honshi.recipe import Recipe
 from honshi.recipe.ranges import Range, Sizes
-from honshi.reports.picture import save_picture
+from honshi.reports.picture import drawn, save_picture
 from honshi.tuning.study import Trial
 
 # Okabe and Ito, 2008, as in the learning curves.
@@ -51,7 +51,13 @@ def _history(axes: Axes, trials: Sequence[Trial]) -> None:
             best.append((trial.number, max([trial.accuracy, *(accuracy for _, accuracy in best[-1:])])))
     if best:
         best.append((max(trial.number for trial in trials), best[-1][1]))
-        axes.step(*zip(*best, strict=True), where="post", color=BEST, linewidth=1.8, label=f"best: {best[-1][1]:.2%}")
+        axes.step(
+            *zip(*best, strict=True),
+            where="post",
+            color=BEST,
+            linewidth=1.8,
+            label=drawn("best: {accuracy:.2%}", accuracy=best[-1][1]),
+        )
     # Trials that failed at once would leave no room for the differences between the good ones.
     accuracies = sorted(trial.accuracy for trial in trials if trial.accuracy is not None)
     if len(accuracies) > 1:
@@ -60,16 +66,16 @@ def _history(axes: Axes, trials: Sequence[Trial]) -> None:
         axes.set_ylim(low - margin, high + margin)
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.set_xlabel("trial")
-    axes.set_title("validation accuracy", loc="left", fontweight="bold")
+    axes.set_xlabel(drawn("trial"))
+    axes.set_title(drawn("validation accuracy"), loc="left", fontweight="bold")
     axes.grid(color="0.92")
     axes.legend(loc="best", fontsize=8, edgecolor="none")
 
 
 def _importance(axes: Axes, importance: Mapping[str, float]) -> None:
-    axes.set_title("importance", loc="left", fontweight="bold")
+    axes.set_title(drawn("importance"), loc="left", fontweight="bold")
     if not importance:
-        axes.text(0.5, 0.5, "too few trials to tell", ha="center", va="center", transform=axes.transAxes)
+        axes.text(0.5, 0.5, drawn("too few trials to tell"), ha="center", va="center", transform=axes.transAxes)
         axes.set_axis_off()
         return
     axes.barh(list(importance), list(importance.values()), color=COMPLETE)

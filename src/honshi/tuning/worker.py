@@ -99,7 +99,7 @@ class Worker:
             result = Experiment.build(recipe, self.splits).fit(on_epoch=on_epoch, on_step=on_step)
         except (NonFiniteLossError, RecipeError, ModelError) as error:
             # Known to be bad, which the sampler learns from.
-            trial.set_user_attr("problem", str(error))
+            trial.set_user_attr("problem", error.message.english)
             raise optuna.TrialPruned from error
         except (StoppedError, KeyboardInterrupt):
             self.study.enqueue_trial(trial.params)

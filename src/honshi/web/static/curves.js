@@ -10,6 +10,8 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 export const colour = (place) => (dark.matches ? DARK : LIGHT)[place % LIGHT.length];
 const variable = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+// There is no half epoch.
+const WHOLE = [1, 2, 5].flatMap((step) => [1, 10, 100, 1000, 10000].map((power) => step * power)).sort((a, b) => a - b);
 export class Curves {
   // holder: where it is drawn; names: of the training's and the validation's column; shown: a value in words.
   constructor(holder, [train, validation], shown, read) {
@@ -63,7 +65,7 @@ export class Curves {
     return {
       width: this.holder.clientWidth, height: this.holder.clientHeight,
       scales: { x: { time: false, range: (_chart, low, high) => [low, Math.max(high, low + 1)] } },
-      axes: [{ ...axis, label: _("epoch"), labelSize: 20, labelFont: axis.font }, { ...axis, size: 62, values: (_chart, ticks) => ticks.map((tick) => this.shown(tick, true)) }],
+      axes: [{ ...axis, incrs: WHOLE, label: _("epoch"), labelSize: 20, labelFont: axis.font }, { ...axis, size: 62, values: (_chart, ticks) => ticks.map((tick) => this.shown(tick, true)) }],
       series,
       cursor: { drag: { x: true, y: false }, points: { size: 8 } },
       legend: { show: false },

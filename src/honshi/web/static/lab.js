@@ -119,13 +119,16 @@ for (const button of document.querySelectorAll("button.language")) {
     location.reload();
   });
 }
-const kept = sessionStorage.getItem(KEPT);
-if (kept !== null) {
-  sessionStorage.removeItem(KEPT);
-  for (const [id, value] of JSON.parse(kept)) {
+const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
+sessionStorage.removeItem(KEPT);
+
+// A page that fills its fields itself calls it again afterwards.
+export function giveBack() {
+  for (const [id, value] of kept) {
     const field = document.getElementById(id);
     if (field === null || field.type === "file") continue;
     if (typeof value === "boolean") field.checked = value;
     else field.value = value;
   }
 }
+giveBack();

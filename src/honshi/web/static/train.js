@@ -1,6 +1,6 @@
 // Begin a training, see how far it is, stop it, go on with it, and try what its verdict suggests.
 
-import { _, ask, element, listen, percent, plain, whole } from "./lab.js";
+import { _, ask, element, giveBack, listen, percent, plain, whole } from "./lab.js";
 
 const form = document.getElementById("training");
 const recipe = document.getElementById("recipe");
@@ -48,7 +48,9 @@ function changes() {
 }
 
 recipe.addEventListener("change", fill);
+giveBack();
 fill();
+giveBack();
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
