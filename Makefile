@@ -7,13 +7,14 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help train test check format bench sanitize native-check clean
+.PHONY: help train test check format docs bench sanitize native-check clean
 
 help:
 	@echo "make train    set up and train on MNIST"
 	@echo "make test     set up, then format check, lint, types, import rules and all tests"
 	@echo "make check    the same without the tests"
 	@echo "make format   format the code, and make the README's tree of files and the catalogue of sentences anew"
+	@echo "make docs     set up, and build the documentation into build/site"
 	@echo "make bench    set up the peers, measure what the README claims, and see that nothing got worse"
 	@echo "make sanitize      run the tests of the C code under gcc's sanitizers (Linux)"
 	@echo "make native-check  compile the C code for other machines, and try it where they can be emulated"
@@ -62,6 +63,9 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix
 	$(BIN)/python -m scripts.catalogue
 	$(BIN)/python -m scripts.house
+
+docs: $(VENV)/.installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 bench: $(VENV)/.installed-peers
 	$(BIN)/python -m benchmarks

@@ -2,6 +2,7 @@
 
     python -m benchmarks.epoch
     python -m benchmarks.epoch --repetitions 3 --only honshi,jax_scan --json epoch.json
+    python -m benchmarks.epoch --network cnn
 
 Each peer has a process of its own for the whole time. They take turns, one epoch each, so that whatever
 else the machine does meets all of them alike; while one trains the others wait for a line on stdin.
@@ -21,12 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
-from benchmarks.peers import LIMITS, PEERS
+from benchmarks.peers import CONVOLUTIONAL, LIMITS, PEERS
 from honshi.files import write_json
 
 ROOT = Path(__file__).parents[1]
 # Below it after two epochs or more, or a peer has not trained what the others train.
 LEARNT = 0.25
+# What the table calls each.
+SHOWN = PEERS | CONVOLUTIONAL
 # Threads may spin for some milliseconds before they sleep; the next peer starts after that.
 SETTLE_SECONDS = 0.2
 
@@ -69,26 +72,30 @@ class Peer:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repetitions", type=int, default=7, help="epochs of each peer (default: 7)")
-    parser.add_argument("--only", metavar="NAME,NAME", help=f"some of {', '.join(PEERS)}")
+    parser.add_argument(
+        "--network", choices=("lecture", "cnn"), default="lecture", help="of the lecture, or recipe cnn"
+    )
+    parser.add_argument("--only", metavar="NAME,NAME", help=f"some of {', '.join(SHOWN)}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the measurements to a file as well")
     arguments = parser.parse_args()
-    names = arguments.only.split(",") if arguments.only else list(PEERS)
-    if unknown := [name for name in names if name not in PEERS]:
-        parser.error(f"no peer is called {', '.join(unknown)}; there are {', '.join(PEERS)}")
+    known = PEERS if arguments.network == "lecture" else CONVOLUTIONAL
+    names = arguments.only.split(",") if arguments.only else list(known)
+    if unknown := [name for name in names if name not in known]:
+        parser.error(f"no peer is called {', '.join(unknown)}; there are {', '.join(known)}")
     if arguments.repetitions < 1:
         parser.error("--repetitions is at least 1")
 
     peers, left_out = measure(names, arguments.repetitions)
     print_table(peers)
     for name, module in left_out.items():
-        print(f"{PEERS[name]} is left out: {module} is not installed (pip install 'honshi[peers]').")
+        print(f"{SHOWN[name]} is left out: {module} is not installed (pip install 'honshi[peers]').")
     print(f"\nTimed epochs of each: {arguments.repetitions}, in turn, after one to warm up.\n{machine.line()}")
     if arguments.json:
         write_json(arguments.json, report(peers, left_out))
 
     failed = [peer for peer in peers if not peer.learnt]
     for peer in failed:
-        print(f"{PEERS[peer.name]} has not learnt: its training loss is {peer.loss:.4f}.", file=sys.stderr)
+        print(f"{SHOWN[peer.name]} has not learnt: its training loss is {peer.loss:.4f}.", file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -123,19 +130,19 @@ def start(name: str) -> subprocess.Popen[str]:
 
 def ratio(peer: Peer, peers: list[Peer]) -> float | None:
     """How many times honshi's median this peer's is; None where honshi was not timed."""
-    honshi = [other.median for other in peers if other.name == "honshi"]
+    honshi = [other.median for other in peers if other.name in ("honshi", "cnn_honshi")]
     return peer.median / honshi[0] if honshi else None
 
 
 def print_table(peers: list[Peer]) -> None:
-    width = max(map(len, PEERS.values()))
+    width = max(map(len, SHOWN.values()))
     print(f"{'one epoch':<{width}}  median s     min     max  / honshi  last loss")
     for peer in sorted(peers, key=lambda peer: peer.median):
         times = ratio(peer, peers)
         shown_ratio = "–" if times is None else f"{times:.2f}"
         shown_loss = "–" if math.isnan(peer.loss) else f"{peer.loss:.4f}"
         print(
-            f"{PEERS[peer.name]:<{width}}  {peer.median:>8.3f}  {min(peer.seconds):>6.3f}  {max(peer.seconds):>6.3f}  "
+            f"{SHOWN[peer.name]:<{width}}  {peer.median:>8.3f}  {min(peer.seconds):>6.3f}  {max(peer.seconds):>6.3f}  "
             f"{shown_ratio:>8}  {shown_loss:>9}"
         )
 

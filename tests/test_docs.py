@@ -18,7 +18,9 @@ DOCUMENTS = [*sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("README*.m
 
 
 def test_every_attribute_is_there_after_import_honshi() -> None:
-    names = {name for path in DOCUMENTS for name in re.findall(r"honshi(?:\.[A-Za-z_]\w*)+", path.read_text("utf-8"))}
+    names = {
+        name for path in DOCUMENTS for name in re.findall(r"(?<!/)honshi(?:\.[A-Za-z_]\w*)+", path.read_text("utf-8"))
+    }
     # In a process of its own, in which nothing else has imported a module of honshi.
     program = f"""
 import honshi

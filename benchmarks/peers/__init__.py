@@ -28,5 +28,13 @@ PEERS = {
     "jax_scan": "JAX, lax.scan over the epoch",
     "matrix_products": "the limit: matrix products alone",
 }
+# The same of recipe `cnn`: 60,000 images in batches of 128, AdamW, float32.
+CONVOLUTIONAL = {
+    "cnn_honshi": "honshi, recipe cnn",
+    "cnn_pytorch": "PyTorch, plain loop on tensors",
+    "cnn_channels_last": "PyTorch, channels_last",
+    "cnn_torch_compile": "PyTorch, torch.compile, channels_last",
+    "cnn_keras_jax": "Keras on JAX",
+}
 # These learn nothing, so they have no loss to be checked.
 LIMITS = ("matrix_products",)

@@ -189,9 +189,21 @@ def test_any_other_model_is_trained_once_a_fold(there: Callable[..., Finished], 
     assert len(rows) == 1 + folds["epoch"]
 
 
+def test_the_whole_network_is_trained_where_that_is_asked_for(there: Callable[..., Finished], work: Path) -> None:
+    trained = there("train", "stripes", "--finetune", "--subset", "16", "--out", "runs/whole")
+
+    assert trained.code == 0, trained.err
+    said = " ".join((trained.out + trained.err).split())
+    assert "Training the whole network: up to 6 epochs of 16 images" in said
+    found = json.loads((work / "runs/whole/finetune.json").read_text("utf-8"))
+    assert f"{found['after']:.2%}" in said
+    assert there("predict", "whole", "stripes/lying/002.png").code == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (("--finetune", "--folds", "5"), "leave out --folds, or --finetune"),
         (("--folds", "1"), "at least 2"),
         (("--folds", "60"), "cannot be dealt out to 60 folds"),
         (("--repeats", "3"), "needs folds"),

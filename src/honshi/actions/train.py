@@ -208,6 +208,7 @@ def train(
                 on_fold=tell,
                 on_epoch=lambda row: tell(EpochEnded(row)),
                 on_step=(lambda step: tell(Stepped(step))) if on_step and world.first else None,
+                say=tell,
             )
         except NonFiniteLossError as error:
             if not world.first:  # the first says the same

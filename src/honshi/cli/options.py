@@ -27,6 +27,12 @@ _OPTIONS: tuple[tuple[str, str, Any, str], ...] = (
     ("--batch-size", "training.batch_size", int, "Images in a mini-batch."),
     ("--hidden", "model.hidden", str, "Sizes of an MLP's hidden layers: 128,64."),
     ("--dropout", "model.dropout", float, "Probability of dropping an activation."),
+    (
+        "--finetune",
+        "model.finetune",
+        bool,
+        "Train a pretrained network as a whole; kept if better by more than chance.",
+    ),
     ("--seed", "training.seed", int, "Seed of the first weights, the order of the images and dropout."),
     ("--subset", "data.subset", int, "Train on so many images only, drawn by class."),
     ("--drop-leaks", "data.drop_leaks", bool, "Train without images that are in validation or test as well."),

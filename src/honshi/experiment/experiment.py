@@ -34,6 +34,7 @@ from honshi.evaluation.diagnosis import Divergence
 from honshi.evaluation.evaluate import infer
 from honshi.evaluation.history import Row, best_row
 from honshi.evaluation.out_of_fold import OutOfFold
+from honshi.experiment.finetune import finetune
 from honshi.experiment.folds import FOLDS, REPEATS, FoldEnded, train_by_folds
 from honshi.experiment.loading import as_wanted, load_splits
 from honshi.features import Seen, see
@@ -41,7 +42,7 @@ from honshi.features.stage import frozen_in
 from honshi.files import write_json
 from honshi.messages import Message
 from honshi.models.card import attach, needed_card
-from honshi.recipe import AugmentOptions, Recipe
+from honshi.recipe import AugmentOptions, FrozenOptions, Recipe
 from honshi.runs import Run, looks
 from honshi.runs.environment import describe
 from honshi.runs.session import Session
@@ -108,6 +109,10 @@ class Experiment:
                 "and batch norm has nothing to normalise it by: choose another batch size.",
                 images=len(train),
                 batch_size=batch_size,
+            )
+        if isinstance(recipe.model, FrozenOptions) and recipe.model.finetune and splits.manifest.by_folds:
+            raise RecipeError(
+                "Whether the whole network is better is decided on a validation part: leave out --folds, or --finetune."
             )
         with seeded(recipe.training.seed):
             # Drawn on the CPU, so that a seed means the same first weights on every device.
@@ -196,6 +201,7 @@ class Experiment:
         on_fold: Callable[[FoldEnded], None] | None = None,
         on_epoch: Callable[[Row], None] | None = None,
         on_step: Callable[[int], None] | None = None,
+        say: Callable[[Message], None] = lambda message: None,
     ) -> FitResult:
         """Train into a run folder, or go on with the training that was interrupted in it.
 
@@ -208,6 +214,7 @@ class Experiment:
             on_seen: called as features of a frozen backbone are computed.
             on_fold: called when the model of a fold has answered, where the mock exam is by folds.
             on_epoch, on_step: as for `honshi.fit`; all of them in the first process alone.
+            say: called with what there is to say beside that.
 
         Raises:
             KeyboardInterrupt: it was stopped.
@@ -232,7 +239,7 @@ class Experiment:
             self.see(on_seen)
             if self.splits.manifest.by_folds:
                 return self._train_by_folds(run, session, on_fold, on_epoch)
-            return self._train(run, session, rows, on_epoch, on_step)
+            return self._train(run, session, rows, on_epoch, on_step, say)
 
     def _begin(self, run: Run, session: Session) -> list[Row]:
         """Freeze what a run begins with; of one that goes on, see that it is the same.
@@ -277,7 +284,12 @@ class Experiment:
         rows: list[Row],
         on_epoch: Callable[[Row], None] | None,
         on_step: Callable[[int], None] | None,
+        say: Callable[[Message], None],
     ) -> FitResult:
+        def look_for_a_stop(_step: int) -> None:
+            if session.stop_asked:
+                raise Stop
+
         def note_epoch(row: Row) -> None:
             rows.append(row)
             session.note(row)
@@ -302,6 +314,11 @@ class Experiment:
         session.check()
         if result.interrupted:
             raise KeyboardInterrupt
+        if isinstance(self.recipe.model, FrozenOptions) and self.recipe.model.finetune:
+            found = finetune(self, say=say, on_step=look_for_a_stop)
+            looks.note(self.splits.manifest.val_sha256, "epoch", run.name)
+            write_json(run.path / "finetune.json", found.to_dict())
+            say(found.sentence)
         self._end(run, result)
         return result
 

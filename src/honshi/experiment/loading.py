@@ -18,7 +18,7 @@ from honshi.errors import DataError, DataNotFoundError, IdxError, RunError
 from honshi.experiment.folds import FEW
 from honshi.messages import Message
 from honshi.models import input_contract
-from honshi.recipe import ModelOptions, Recipe
+from honshi.recipe import FrozenOptions, ModelOptions, Recipe
 from honshi.runs import Run, find, looks
 
 
@@ -60,6 +60,8 @@ def load_splits(
 
 def _folds_below(recipe: Recipe) -> int:
     """With fewer validation images than this the training images are scored by folds."""
+    if isinstance(recipe.model, FrozenOptions) and recipe.model.finetune and not recipe.data.folds:
+        return 0  # whether it is better is decided on a validation part
     if recipe.data.folds is not None:
         return sys.maxsize if recipe.data.folds else 0
     return FEW if recipe.model.kept_views(False) else 0

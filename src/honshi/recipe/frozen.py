@@ -9,7 +9,7 @@ from pydantic import model_validator
 
 from honshi.messages import said
 from honshi.recipe.model import WithDropout, register
-from honshi.recipe.options import Changes, Count, problem
+from honshi.recipe.options import Changes, Count, Flag, problem
 from honshi.recipe.ranges import Choices, Entry
 
 # The backbones that have a name: side of the pictures that each was trained on, in pixels.
@@ -22,7 +22,8 @@ HUB = "hf:"
 class FrozenOptions(WithDropout):
     """``backbone``: efficientnet-lite0, efficientnet-lite2 or hf:ORG/MODEL; of that last ``revision`` says which
     commit. ``hidden``: the sizes of the head's hidden layers; none makes it linear. ``views``: where the recipe
-    augments, features of so many changed views of each training image are kept.
+    augments, features of so many changed views of each training image are kept. ``finetune``: train the whole network
+    afterwards, and keep that where it is better by more than chance.
     """
 
     network = "honshi.models.frozen:Pretrained"
@@ -33,6 +34,7 @@ class FrozenOptions(WithDropout):
     revision: str | None = None
     hidden: tuple[Count, ...] = ()
     views: Count = 4
+    finetune: Flag = False
 
     @model_validator(mode="after")
     def _one_that_is_known(self) -> Self:

@@ -1,0 +1,54 @@
+"""The documentation builds without a warning, loads nothing from another host, and has every option of a recipe."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from honshi.recipe import Recipe
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    finished = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(folder)],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+    )
+    # Strict: a link that leads nowhere is an error.
+    assert (finished.returncode, finished.stderr.strip()) == (0, "")
+    return folder
+
+
+def test_nothing_is_loaded_from_another_host(site: Path) -> None:
+    loading = re.compile(r"<(?:script|img|iframe|link)[^>]+(?:src|href)=.?(https?://[^ \">]+)")
+    found = {address for page in site.glob("*.html") for address in loading.findall(page.read_text("utf-8"))}
+    assert found == set()
+
+
+def test_every_option_of_a_recipe_is_there(site: Path) -> None:
+    page = (site / "recipes.html").read_text("utf-8")
+    missing = [
+        f"{table}.{key}"
+        for table, options in Recipe.read("photos").model_dump().items()
+        if isinstance(options, dict)
+        for key in options
+        if f"<code>{key}</code>" not in page
+    ]
+    assert missing == []
+
+
+def test_what_import_honshi_gives_is_there(site: Path) -> None:
+    page = (site / "reference.html").read_text("utf-8")
+    for name in ("honshi.fit", "honshi.load", "honshi.test", "honshi.Predictor"):
+        assert f">{name}<" in page
