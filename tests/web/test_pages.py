@@ -158,6 +158,7 @@ def test_axe_finds_no_serious_fault(opened: Open, name: str, language: str, sche
 
 def test_another_language_loses_no_input(opened: Open) -> None:
     page = opened("train")
+    page.wait_for_selector("#training:not([inert])")
     page.fill("[id='training.epochs']", "７")
     page.click("button:has-text('日本語')")
     page.wait_for_selector("text=訓練を始める")
@@ -273,7 +274,7 @@ def test_trainings_outlive_the_server_and_the_page_comes_back(browser: Browser, 
     try:
         page.goto(f"http://127.0.0.1:{served.port}/?token={served.token}")
         page.goto(f"http://127.0.0.1:{served.port}/train")
-        page.wait_for_timeout(1000)
+        page.wait_for_selector("#training:not([inert])")
         page.fill("[id='training.epochs']", "300")
         page.click("#start")
         page.wait_for_selector("#running article progress", timeout=20_000)

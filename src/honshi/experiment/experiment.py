@@ -6,7 +6,9 @@ library's users too; it owns none of them.
 
 from __future__ import annotations
 
+import importlib
 import math
+import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -335,6 +337,8 @@ class Experiment:
             if session.stop_asked:
                 raise Stop
 
+        # What draws takes half a second to load, and heads are computed outside of Python meanwhile.
+        threading.Thread(target=importlib.import_module, args=("honshi.reports.curves",), daemon=True).start()
         try:
             found = train_by_folds(
                 self,

@@ -12,6 +12,7 @@ const variable = (name) => getComputedStyle(document.documentElement).getPropert
 
 // There is no half epoch.
 const WHOLE = [1, 2, 5].flatMap((step) => [1, 10, 100, 1000, 10000].map((power) => step * power)).sort((a, b) => a - b);
+
 export class Curves {
   // holder: where it is drawn; names: of the training's and the validation's column; shown: a value in words.
   constructor(holder, [train, validation], shown, read) {
@@ -69,8 +70,35 @@ export class Curves {
       series,
       cursor: { drag: { x: true, y: false }, points: { size: 8 } },
       legend: { show: false },
-      hooks: { draw: [(chart) => this.#markBest(chart)], setCursor: [(chart) => this.#tell(chart)] },
+      hooks: { drawAxes: [(chart) => this.#bands(chart)], draw: [(chart) => this.#markBest(chart)], setCursor: [(chart) => this.#tell(chart)] },
     };
+  }
+
+  // Behind the curves of several seeds of one recipe: their mean, and one standard deviation either side.
+  #bands(chart) {
+    const seeds = new Map();
+    for (const run of this.runs) {
+      const folder = run.name.match(/^(.*)\/seed-\d+$/)?.[1];
+      if (folder !== undefined) seeds.set(folder, [...(seeds.get(folder) ?? []), run]);
+    }
+    const { ctx } = chart;
+    for (const group of [...seeds.values()].filter((runs) => runs.length > 1)) {
+      const values = group.map((run) => new Map(run.epoch.map((epoch, at) => [epoch, run[this.validation][at]])));
+      const spreads = group[0].epoch.filter((epoch) => values.every((one) => Number.isFinite(one.get(epoch)))).map((epoch) => {
+        const found = values.map((one) => one.get(epoch));
+        const mean = found.reduce((sum, value) => sum + value, 0) / found.length;
+        const deviation = Math.sqrt(found.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (found.length - 1));
+        return { x: chart.valToPos(epoch, "x", true), high: chart.valToPos(mean + deviation, "y", true), low: chart.valToPos(mean - deviation, "y", true) };
+      });
+      ctx.save();
+      ctx.beginPath();
+      for (const { x, high } of spreads) ctx.lineTo(x, high);
+      for (const { x, low } of spreads.toReversed()) ctx.lineTo(x, low);
+      ctx.globalAlpha = 0.16;
+      ctx.fillStyle = group[0].colour;
+      ctx.fill();
+      ctx.restore();
+    }
   }
 
   #markBest(chart) {

@@ -51,6 +51,8 @@ recipe.addEventListener("change", fill);
 giveBack();
 fill();
 giveBack();
+// Nothing that is typed before is overwritten by what the recipe says.
+form.inert = false;
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
