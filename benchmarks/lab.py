@@ -164,9 +164,9 @@ def live(lab: Lab, browser: Any) -> None:
     command = [sys.executable, "-m", "honshi", "train", "--subset", "100", "--epochs", "1", "--out", str(run)]
     subprocess.run(command, cwd=lab.folder, env=lab.environment, check=True, stdout=subprocess.DEVNULL)
     (run / "model.json").unlink()
-    page = page_of(lab, browser)
+    page = page_of(lab, browser, "train")
     page.goto(f"{lab.address}/#runs=growing")
-    page.wait_for_timeout(2000)
+    page.wait_for_timeout(2500)
     page.evaluate(
         "window.seen = {}; const chart = document.getElementById('loss'); new MutationObserver(() => { "
         "const n = chart.dataset.points; if (!(n in window.seen)) requestAnimationFrame(() => { "
@@ -184,6 +184,9 @@ def live(lab: Lab, browser: Any) -> None:
         page.wait_for_timeout(100)
     page.wait_for_timeout(1500)
     seen = page.evaluate("window.seen")
+    if not seen:
+        print("live: no epoch was painted")
+        return
     delays = sorted(
         min(float(at) for count, at in seen.items() if int(count) >= int(epoch)) - when
         for epoch, when in written.items()

@@ -205,7 +205,7 @@ def slow_motion(lr: float) -> list[dict[str, Any]]:
                     {
                         **picture(pixels[at]),
                         "label": splits.train.classes[int(labels[at])],
-                        "before": float(logits.softmax(1)[at, labels[at]]),
+                        "before": float(logits.detach().softmax(1)[at, labels[at]]),
                         "after": float(after.softmax(1)[at, labels[at]]),
                     }
                     for at in range(min(STEP_SHOWN, len(labels)))
