@@ -189,6 +189,16 @@ def test_any_other_model_is_trained_once_a_fold(there: Callable[..., Finished], 
     assert len(rows) == 1 + folds["epoch"]
 
 
+def test_a_head_is_checked_on_what_its_backbone_sees(there: Callable[..., Finished]) -> None:
+    checked = there("check", "stripes", "--picture", "range.png", "--apply", "--json")
+
+    assert checked.code == 0, checked.out + checked.err
+    assert "nothing was written to the recipe" in checked.err
+    # What learns is told of, and not the backbone that does not.
+    assert [layer["name"] for layer in checked.json["layers"]] == ["layers.layer1"]
+    assert not [one for one in checked.json["findings"] if one["check"] == "gradients" and one["level"] != "pass"]
+
+
 def test_the_whole_network_is_trained_where_that_is_asked_for(there: Callable[..., Finished], work: Path) -> None:
     trained = there("train", "stripes", "--finetune", "--subset", "16", "--out", "runs/whole")
 

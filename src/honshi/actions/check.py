@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,10 @@ from honshi.checks.report import Report
 from honshi.data import Splits
 from honshi.errors import RequestError
 from honshi.experiment import Experiment, load_splits
+from honshi.features import see
+from honshi.features.stage import frozen_in
 from honshi.messages import Message
-from honshi.recipe import Recipe
+from honshi.recipe import PathOptions, Recipe
 from honshi.runtime import pick_device, seeded
 
 
@@ -95,6 +97,8 @@ def check(
         report.lr_range.plot(picture)
         sentences.append(Message("Learning-rate range test: {picture}", picture=picture))
     suggestion = report.lr_range.suggestion if report.lr_range is not None else None
+    if isinstance(recipe.optimizer, PathOptions):
+        suggestion = None  # what was tried is not the recipe's optimizer
     if written is not None and suggestion is not None:
         apply_lr(written, recipe, suggestion)
         sentences.append(Message("{recipe} has the learning rate {lr:g} now.", recipe=written, lr=suggestion))
@@ -120,7 +124,8 @@ def _said_of(data: Any) -> list[Message]:
 
 @dataclass(frozen=True, eq=False)
 class _Parts:
-    """What is checked; the optimizer is None where the model has no parameters, of which the checks tell."""
+    """What is checked; the optimizer is None where the model has no parameters, of which the checks tell, or where the
+    recipe's takes no steps."""
 
     model: nn.Module
     data: Any
@@ -141,7 +146,15 @@ def _function(at: str | None) -> Callable[..., Any] | None:
 
 def _of_recipe(recipe: Recipe) -> _Parts:
     built = Experiment.build(recipe)
-    return _Parts(built.model, built.splits, built.criterion, built.optimizer, built.device)
+    frozen = frozen_in(built.model)
+    if frozen is None:
+        return _Parts(built.model, built.splits, built.criterion, built.optimizer, built.device)
+    # What learns is the head, on what the backbone sees; by steps, where the training finds its best weights at once.
+    train = see(frozen, built.splits.train)
+    frozen.head.measure(train.values.to(built.device))
+    seen = replace(built.splits, train=train, val=see(frozen, built.splits.val))
+    optimizer = None if isinstance(built.optimizer, optimizers.Path) else built.optimizer
+    return _Parts(frozen.head, seen, built.criterion, optimizer, built.device)
 
 
 def _of_ones_own(recipe: Recipe, model_at: str, dataset_at: str | None) -> _Parts:
