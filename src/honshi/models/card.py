@@ -41,10 +41,11 @@ def card_of(model: nn.Module) -> Card | None:
     ``model.preprocessing = images.preprocessing``, which a user may write, goes before what the model was
     trained on. Anything else of that name is the user's own.
     """
-    card: Card | None = getattr(unwrapped(model), ATTRIBUTE, None)
-    for layer in _wrappers(model):
-        # Statically: a property of that name is none of our business, nor is what it does.
-        said = next((vars(at)[_SAID] for at in (layer, *type(layer).__mro__) if _SAID in vars(at)), None)
+    layers = list(_wrappers(model))
+    card: Card | None = vars(layers[-1]).get(ATTRIBUTE)
+    for layer in layers:
+        # Of the class and not of the module: a property of that name is none of our business, nor is what it does.
+        said = vars(layer)[_SAID] if _SAID in vars(layer) else getattr(type(layer), _SAID, None)
         if isinstance(said, Preprocessing):
             return Card(said.contract, said.classes, card.temperature if card is not None else 1.0)
     return card

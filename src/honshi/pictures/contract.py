@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Literal, Self
 
 import numpy as np
@@ -177,7 +178,7 @@ class Preprocessing(InputContract):
     def of(cls, contract: InputContract, classes: tuple[str, ...]) -> Self:
         return cls(**{field.name: getattr(contract, field.name) for field in fields(InputContract)}, classes=classes)
 
-    @property
+    @cached_property
     def contract(self) -> InputContract:
         """Without the classes."""
         return InputContract(**{field.name: getattr(self, field.name) for field in fields(InputContract)})

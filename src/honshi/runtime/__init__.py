@@ -126,8 +126,10 @@ def _first_parameter(module: nn.Module) -> nn.Parameter | None:
     for parameter in module._parameters.values():
         if parameter is not None:
             return parameter
-    found = (_first_parameter(child) for child in module._modules.values() if child is not None)
-    return next((parameter for parameter in found if parameter is not None), None)
+    for child in module._modules.values():
+        if child is not None and (found := _first_parameter(child)) is not None:
+            return found
+    return None
 
 
 def is_as_made(module: nn.Module) -> bool:
