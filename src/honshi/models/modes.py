@@ -29,10 +29,10 @@ _trained_by: dict[int, int] = {}
 
 
 class evaluating:  # noqa: N801 - a context manager, written as a class because one of a generator takes twice as long
-    """``with evaluating(model) as scored:`` the model to ask, in eval mode and without gradients; afterwards every layer
-    is in the mode that it was in.
+    """``with evaluating(model) as scored:`` is the model to ask, in eval mode and without gradients.
 
-    Each layer by itself, because a model may be in training mode with some of its layers frozen.
+    Afterwards every layer is in the mode that it was in: each by itself, because a model may be in training mode with
+    some of its layers frozen.
 
     Raises:
         ModelError: another thread trains the model, and it cannot be copied.
