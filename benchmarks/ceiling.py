@@ -26,6 +26,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -103,14 +104,10 @@ def convolutions_alone(memory_format: torch.memory_format) -> float:
             for channels in (inputs, outputs)
         )
         weight = torch.randn(outputs, inputs, 3, 3).contiguous(memory_format=memory_format)
-        seconds += seconds_of(lambda x=images, w=weight: conv2d(x, w, padding=1))  # type: ignore[misc]
-        seconds += seconds_of(  # type: ignore[misc]
-            lambda x=images, w=weight, g=gradient: conv2d_weight(x, w.shape, g, padding=1)
-        )
+        seconds += seconds_of(partial(conv2d, images, weight, padding=1))
+        seconds += seconds_of(partial(conv2d_weight, images, weight.shape, gradient, padding=1))
         if layer > 0:
-            seconds += seconds_of(  # type: ignore[misc]
-                lambda x=images, w=weight, g=gradient: conv2d_input(x.shape, w, g, padding=1)
-            )
+            seconds += seconds_of(partial(conv2d_input, images.shape, weight, gradient, padding=1))
     return seconds
 
 
@@ -217,7 +214,7 @@ def main() -> None:
     report = measure(arguments.repetitions)
     print(f"A product of {SQUARE} x {SQUARE}: {report['square'] / 1e9:,.0f} billion operations a second.")
     print(f"Memory: {report['bandwidth'] / 1e9:.1f} GB a second, read and written.\n")
-    rows = {
+    rows: dict[str, Callable[[dict[str, Any]], str]] = {
         "billion operations": lambda found: f"{found['operations'] / 1e9:,.1f}",
         "seconds at the rate of the large product": lambda found: f"{found['peak']:.3f}",
         "its own products alone": lambda found: f"{found['products']:.3f}",
