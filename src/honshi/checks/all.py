@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from honshi.checks.alike import check_alike
 from honshi.checks.arguments import ROLES, arguments_for
 from honshi.checks.batch_sizes import check_batch_sizes, measure_batch_sizes
 from honshi.checks.data import check_data
@@ -80,6 +81,8 @@ def check(
     if inspection.findings:
         inspection.stop(("data", "shapes", *LATER), "Model, loss and optimizer have to be there first.")
         return inspection.report()
+    if isinstance(splits, Splits):
+        inspection.look("alike", lambda: check_alike(splits))
     with kept(model, criterion, optimizer), seeded(seed, device_of(model)), torch.enable_grad(), threads.giving_way():
         subject = Subject(model, criterion or CrossEntropy(), optimizer or _default_optimizer(model))
         _inspect(inspection, subject, data, batch_size, functions)
