@@ -7,7 +7,11 @@ Source: J. Friedman, T. Hastie, R. Tibshirani, "Regularization paths for general
 descent", 2010; by L-BFGS (D. Liu, J. Nocedal, 1989), in which each problem has curvature and step lengths of its own
 and begins from the curvature that the features' own covariance gives.
 
-Shapes: m problems; n rows; d features; k classes; p = (d + 1) k weights of one problem; r directions.
+Of two classes one is learnt: from weights of 0 the other's are the same with the other sign, because what one class
+gains the other loses.
+
+Shapes: m problems; n rows; d features; k classes, of which c are learnt; p = (d + 1) c weights of one problem; r
+directions.
 """
 
 from __future__ import annotations
@@ -30,13 +34,7 @@ DIRECTIONS = 256
 
 
 class Paths:
-    """Linear models, each on features that are brought to mean 0 and deviation 1 by its own training rows.
-
-    Attributes:
-        weights: of each problem, the last row being the bias (m, d + 1, k).
-    """
-
-    weights: Tensor
+    """Linear models, each on features that are brought to mean 0 and deviation 1 by its own training rows."""
 
     def __init__(self, features: Tensor, masses: Tensor, mean: Tensor, std: Tensor) -> None:
         """
@@ -47,8 +45,19 @@ class Paths:
             mean, std: by which each problem's features are brought to mean 0 and deviation 1, (m, d).
         """
         self.features, self.masses, self.mean, self.std = features, masses, mean, std
-        self.weights = features.new_zeros(len(masses), features.shape[1] + 1, masses.shape[2])
+        # Two for an opposite pair: each learnt number stands for so many.
+        self._pair = 2 if masses.shape[2] == 2 else 1
+        self._learnt = features.new_zeros(len(masses), features.shape[1] + 1, masses.shape[2] // self._pair)
         self._variance = _Variance.of((features - mean[-1]) / std[-1])
+
+    @property
+    def weights(self) -> Tensor:
+        """Of each problem, the last row being the bias (m, d + 1, k)."""
+        return self._both(self._learnt)
+
+    def _both(self, learnt: Tensor) -> Tensor:
+        """What is known of the learnt classes (..., c), of all of them (..., k)."""
+        return torch.cat([-learnt, learnt], -1) if self._pair == 2 else learnt
 
     def walk(self, decays: Sequence[float]) -> Iterator[Tensor]:
         """The logits (m, n, k) of all rows, for one strength of weight decay after the other, the strongest first.
@@ -57,38 +66,43 @@ class Paths:
         """
         for decay in decays:
             self._solve(decay)
-            yield self._logits(self.weights)
+            yield self._logits(self._learnt)
 
-    def _logits(self, weights: Tensor) -> Tensor:
-        matrices = weights[:, :-1] / self.std.unsqueeze(2)  # (m, d, k), on features as they are
-        biases = weights[:, -1] - (self.mean.unsqueeze(1) @ matrices).squeeze(1)  # (m, k)
-        together = self.features @ matrices.transpose(0, 1).flatten(1)  # (n, m k)
-        return together.view(len(self.features), len(weights), -1).transpose(0, 1) + biases.unsqueeze(1)
+    def _logits(self, learnt: Tensor) -> Tensor:
+        matrices = learnt[:, :-1] / self.std.unsqueeze(2)  # (m, d, c), on features as they are
+        biases = learnt[:, -1] - (self.mean.unsqueeze(1) @ matrices).squeeze(1)  # (m, c)
+        together = self.features @ matrices.transpose(0, 1).flatten(1)  # (n, m c)
+        scores = together.view(len(self.features), len(learnt), -1).transpose(0, 1) + biases.unsqueeze(1)
+        return self._both(scores)
 
     def _value(self, flat: Tensor, decay: float) -> tuple[Tensor, Tensor, Tensor]:
         """Loss and decay together (m,), their gradients (m, p), and the mean curvature of the loss (m,)."""
-        weights = flat.view(self.weights.shape)
-        logs = self._logits(weights).log_softmax(2)  # (m, n, k)
+        learnt = flat.view(self._learnt.shape)
+        logs = self._logits(learnt).log_softmax(2)  # (m, n, k)
         loss = -(self.masses * logs).sum((1, 2))
         shares = logs.exp()
         whole = self.masses.sum(2, keepdim=True)
         back = shares * whole - self.masses  # (m, n, k): gradient with respect to the logits
         curvature = (whole * shares * (1 - shares)).mean(2).sum(1)
-        together = self.features.T @ back.transpose(0, 1).flatten(1)  # (d, m k)
-        biases = back.sum(1)  # (m, k)
+        if self._pair == 2:
+            # One number moves both classes' logits, in opposite directions.
+            back, curvature = back[..., 1:] - back[..., :1], 4 * curvature
+        together = self.features.T @ back.transpose(0, 1).flatten(1)  # (d, m c)
+        biases = back.sum(1)  # (m, c)
         matrices = together.view(self.features.shape[1], len(flat), -1).transpose(0, 1)
         matrices = (matrices - self.mean.unsqueeze(2) * biases.unsqueeze(1)) / self.std.unsqueeze(2)
-        gradient = torch.cat([matrices + decay * weights[:, :-1], biases.unsqueeze(1)], 1)
-        return loss + decay / 2 * (weights[:, :-1] ** 2).sum((1, 2)), gradient.flatten(1), curvature
+        decay *= self._pair
+        gradient = torch.cat([matrices + decay * learnt[:, :-1], biases.unsqueeze(1)], 1)
+        return loss + decay / 2 * (learnt[:, :-1] ** 2).sum((1, 2)), gradient.flatten(1), curvature
 
     def _solve(self, decay: float) -> None:
-        at = self.weights.flatten(1)  # (m, p)
+        at = self._learnt.flatten(1)  # (m, p)
         value, gradient, curvature = self._value(at, decay)
         pairs = deque[_Pair](maxlen=PAIRS)
 
         def solved(right: Tensor) -> Tensor:
-            shaped = right.view(self.weights.shape)
-            matrices = self._variance.solved(shaped[:, :-1], curvature, decay)
+            shaped = right.view(self._learnt.shape)
+            matrices = self._variance.solved(shaped[:, :-1], curvature, self._pair * decay)
             biases = shaped[:, -1:] / curvature.clamp(min=1e-6).view(-1, 1, 1)
             return torch.cat([matrices, biases], 1).flatten(1)
 
@@ -108,7 +122,7 @@ class Paths:
             moved, value, changed, curvature = found
             pairs.append(_Pair.of(moved - at, changed - gradient))
             at, gradient = moved, changed
-        self.weights = at.view(self.weights.shape)
+        self._learnt = at.view(self._learnt.shape)
 
 
 @dataclass(frozen=True)
