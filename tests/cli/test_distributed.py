@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 HONSHI = ("-m", "honshi", "train", "--lr", "0.03")
@@ -78,6 +81,27 @@ def test_a_killed_worker_is_started_again_and_the_training_goes_on(tmp_path: Pat
         assert float(ours["train_loss"]) == pytest.approx(float(theirs["train_loss"]), rel=1e-3)
         assert float(ours["val_loss"]) == pytest.approx(float(theirs["val_loss"]), rel=1e-3)
         assert float(ours["val_accuracy"]) == pytest.approx(float(theirs["val_accuracy"]), abs=1e-3)
+
+
+def test_processes_train_a_whole_pretrained_network_together_after_one_has_trained_its_head(tmp_path: Path) -> None:
+    draws = np.random.default_rng(0)
+    for label, light in (("dark", 60), ("light", 150)):
+        (tmp_path / "pictures" / label).mkdir(parents=True)
+        for number in range(16):
+            pixels = draws.integers(0, 100, (64, 64, 3), dtype=np.uint8) + np.uint8(light)
+            Image.fromarray(pixels).save(tmp_path / "pictures" / label / f"{number}.png")
+    options = ("--data", "pictures", "--val", "0.3", "--finetune", "--out", "run")
+    with started(tmp_path, "-m", "honshi", "train", "photos", *options) as launcher:
+        out, err = launcher.communicate(timeout=200)
+
+    assert launcher.returncode == 0, err
+    assert (out + err).count("Training the whole network: up to") == 1
+    assert (out + err).count("the whole network took") == 1
+    found = json.loads((tmp_path / "run" / "finetune.json").read_text())
+    assert found["epochs"] >= 1
+    assert found["n"] == json.loads((tmp_path / "run" / "split.json").read_text())["val_size"]
+    assert json.loads((tmp_path / "run" / "environment.json").read_text())["processes"] == 2
+    assert (tmp_path / "run" / "model.safetensors").exists()
 
 
 def test_a_wrong_request_is_answered_once_and_leaves_nothing(tmp_path: Path) -> None:

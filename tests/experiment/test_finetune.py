@@ -14,6 +14,7 @@ from honshi.experiment.finetune import finetune
 from honshi.losses import CrossEntropy
 from honshi.messages import Message
 from honshi.models import Frozen
+from honshi.training.distributed import ALONE
 
 
 class Blind(nn.Module):
@@ -47,7 +48,7 @@ def experiment(random: bool = False) -> Any:
     parts = SimpleNamespace(train=pictures(160, 1, random), val=pictures(80, 2, random))
     recipe = SimpleNamespace(training=SimpleNamespace(seed=0))
     honshi.fit(model, CrossEntropy(), torch.optim.SGD(model.head.parameters(), lr=1e-6), parts.train, parts.val, 1)
-    return SimpleNamespace(model=model, splits=parts, criterion=CrossEntropy(), recipe=recipe)
+    return SimpleNamespace(model=model, splits=parts, criterion=CrossEntropy(), recipe=recipe, world=ALONE)
 
 
 def test_a_network_that_is_better_by_more_than_chance_is_kept() -> None:

@@ -165,7 +165,8 @@ class Experiment:
             NonFiniteLossError: training diverged.
         """
         options = self.recipe.training
-        precision = self.world.from_first(options.precision)
+        world = ALONE if self._finetunes else self.world
+        precision = world.from_first(options.precision)
         assert precision != "auto"  # the first process has chosen
         averaging = None
         if options.ema is not None or options.swa is not None:
@@ -188,7 +189,7 @@ class Experiment:
             remeasure_train=options.remeasure_train,
             seed=options.seed,
             checkpoint=checkpoint,
-            world=self.world,
+            world=world,
             on_epoch=on_epoch,
             on_step=on_step,
             show=False,
@@ -234,14 +235,41 @@ class Experiment:
                     if on_begin is not None:
                         on_begin(len(rows))
             if session is None:
-                result = self.fit(checkpoint=run.state)
-                if result.interrupted:
-                    raise KeyboardInterrupt
-                return result
+                return self._train_beside(run)
             self.see(on_seen)
             if self.splits.manifest.by_folds:
                 return self._train_by_folds(run, session, on_fold, on_epoch)
             return self._train(run, session, rows, on_epoch, on_step, say)
+
+    @property
+    def _finetunes(self) -> bool:
+        """Whether the whole network is trained once its head has learnt."""
+        return isinstance(self.recipe.model, FrozenOptions) and self.recipe.model.finetune
+
+    def _train_beside(self, run: Run) -> FitResult:
+        """What each process but the first does of a training."""
+        result = self._from_first(None) if self._finetunes else self.fit(checkpoint=run.state)
+        if result.interrupted:
+            raise KeyboardInterrupt
+        if self._finetunes:
+            finetune(self)
+        return result
+
+    def _from_first(self, train_head: Callable[[], FitResult] | None) -> FitResult:
+        """A head that the first process trains, within seconds, from what it keeps; all have its weights afterwards.
+
+        Args:
+            train_head: how, in the first process.
+        """
+        trained = None
+        with self.world.agreed():
+            if train_head is not None:
+                trained = train_head(), self.model.state_dict()
+        trained = self.world.from_first(trained)
+        assert trained is not None
+        result, weights = trained
+        self.model.load_state_dict(weights)
+        return result
 
     def _begin(self, run: Run, session: Session) -> list[Row]:
         """Freeze what a run begins with; of one that goes on, see that it is the same.
@@ -307,8 +335,11 @@ class Experiment:
             if session.stop_asked:
                 raise Stop
 
+        def learn() -> FitResult:
+            return self.fit(checkpoint=run.state, on_epoch=note_epoch, on_step=note_step)
+
         try:
-            result = self.fit(checkpoint=run.state, on_epoch=note_epoch, on_step=note_step)
+            result = self._from_first(learn) if self._finetunes else learn()
         except NonFiniteLossError as error:
             session.check()
             run.write_divergence(Divergence(error.epoch, error.step, error.message.english))
@@ -316,7 +347,7 @@ class Experiment:
         session.check()
         if result.interrupted:
             raise KeyboardInterrupt
-        if isinstance(self.recipe.model, FrozenOptions) and self.recipe.model.finetune:
+        if self._finetunes:
             found = finetune(self, say=say, on_step=look_for_a_stop)
             looks.note(self.splits.manifest.val_sha256, "epoch", run.name)
             write_json(run.path / "finetune.json", found.to_dict())

@@ -87,8 +87,15 @@ class Finetuned:
         }
 
 
-def finetune(experiment: Experiment, *, say: Callable[[Message], None], on_step: Callable[[int], None]) -> Finetuned:
+def finetune(
+    experiment: Experiment,
+    *,
+    say: Callable[[Message], None] = lambda message: None,
+    on_step: Callable[[int], None] = lambda step: None,
+) -> Finetuned:
     """Train a network whose head has learnt, all of it, and leave the better of the two in the experiment's model.
+
+    Of several processes each calls this with the same weights, and each comes to the same end.
 
     Args:
         experiment: whose model has a trained head on a frozen backbone.
@@ -106,7 +113,7 @@ def finetune(experiment: Experiment, *, say: Callable[[Message], None], on_step:
     kept = copy.deepcopy(model.state_dict())
     frozen.unfreeze()
     try:
-        seconds = _seconds_an_image(experiment)
+        seconds = _seconds_an_image(experiment) / experiment.world.size
         say(
             Message(
                 "Training the whole network: up to {epochs} epochs of {images:,} images at {milliseconds:.0f} ms each, "
@@ -136,6 +143,7 @@ def finetune(experiment: Experiment, *, say: Callable[[Message], None], on_step:
             # What a photograph still shows when it is moved a little, or seen in a mirror.
             augment=Augmentation(shift=0.05, scale=0.1, flip=True),
             seed=experiment.recipe.training.seed,
+            world=experiment.world,
             on_step=on_step,
             show=False,
         )

@@ -43,7 +43,7 @@ class Frozen(nn.Module):
         features: int | None = None,
         hidden: Sequence[int] = (),
         dropout: float = 0.0,
-        views: int = 4,
+        views: int = 2,
     ) -> None:
         """
         Args:
@@ -109,7 +109,7 @@ class Pretrained(Frozen):
         revision: str | None = None,
         hidden: Sequence[int] = (),
         dropout: float = 0.0,
-        views: int = 4,
+        views: int = 2,
         config: dict[str, Any] | None = None,
     ) -> None:
         """With new weights, to be filled by those that were saved; `pretrained` has those that were published.

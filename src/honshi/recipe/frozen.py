@@ -33,7 +33,7 @@ class FrozenOptions(WithDropout):
     backbone: str = "efficientnet-lite0"
     revision: str | None = None
     hidden: tuple[Count, ...] = ()
-    views: Count = 4
+    views: Count = 2
     finetune: Flag = False
 
     @model_validator(mode="after")
