@@ -69,11 +69,11 @@ def main() -> None:
 
 def start(folder: Path) -> None:
     """Whole processes, the first with an empty cache."""
-    cells = _cells(folder)
+    photographs = cells(folder)
     thousand = folder / "thousand"
     for label in ("ok", "defect"):
         (thousand / label).mkdir(parents=True, exist_ok=True)
-        for path in sorted((cells / label).iterdir())[: 680 if label == "ok" else 320]:
+        for path in sorted((photographs / label).iterdir())[: 680 if label == "ok" else 320]:
             (thousand / label / path.name).write_bytes(path.read_bytes())
     with tempfile.TemporaryDirectory() as fresh:
         seconds = []
@@ -89,7 +89,7 @@ def accuracy(folder: Path) -> None:
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
-    recipe, seen, units = _seen(_cells(folder))
+    recipe, seen, units = _seen(cells(folder))
     scores, seconds, ours = [], [], []
     for seed in range(SEEDS):
         began = time.perf_counter()
@@ -126,7 +126,7 @@ def accuracy(folder: Path) -> None:
 
 def coverage(folder: Path) -> None:
     """Few photographs at random, their interval, and the accuracy of the model that is kept on all others."""
-    recipe, seen, units = _seen(_cells(folder))
+    recipe, seen, units = _seen(cells(folder))
     draws = torch.Generator().manual_seed(0)
     for size in SIZES:
         inside = 0
@@ -206,7 +206,7 @@ def _seen(data: Path, recipe: Recipe | None = None) -> tuple[Recipe, Features, t
     return recipe, see(frozen, experiment.splits.train), splits.units
 
 
-def _cells(folder: Path) -> Path:
+def cells(folder: Path) -> Path:
     """Photographs of solar cells, as class folders."""
     cells = folder / "cells"
     if not cells.exists():
