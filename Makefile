@@ -13,7 +13,7 @@ help:
 	@echo "make train    set up and train on MNIST"
 	@echo "make test     set up, then format check, lint, types, import rules and all tests"
 	@echo "make check    the same without the tests"
-	@echo "make format   format the code, and make the README's tree of files and the catalogue of sentences anew"
+	@echo "make format   format the code, and make the trees of files and the catalogue of sentences anew"
 	@echo "make docs     set up, and build the documentation into build/site"
 	@echo "make bench    set up the peers, measure what the README claims, and see that nothing got worse"
 	@echo "make sanitize      run the tests of the C code under gcc's sanitizers (Linux)"

@@ -52,3 +52,17 @@ def test_every_command_and_its_options_are_there(path: Path) -> None:
         if command is None or asked - known - {"--help"}:
             wrong.append(line)
     assert wrong == []
+
+
+def test_both_readmes_go_equally_deep() -> None:
+    english, japanese = ((ROOT / name).read_text("utf-8") for name in ("README.md", "README.ja.md"))
+
+    def parts(text: str) -> list[list[str]]:
+        commands = [line.split(" #")[0].strip() for line in re.findall(r"^(?:honshi|torchrun|make|pip) .*", text, re.M)]
+        rows = re.findall(r"^\| `([\w-]+)` \|", text.split("## Recipes")[-1].split("## レシピ")[-1], re.M)
+        python = [line.split("  #")[0] for line in re.findall(r"```python\n(.*?)```", text, re.S)[0].splitlines()]
+        return [commands, rows, python, re.findall(r"^(#+) ", text, re.M), re.findall(r"\((docs/[\w./-]+\.md)\)", text)]
+
+    for ours, theirs in zip(parts(english), parts(japanese), strict=True):
+        assert sorted(set(ours)) == sorted(set(theirs))
+    assert len(re.findall(r"^## ", english, re.M)) == len(re.findall(r"^## ", japanese, re.M))

@@ -1,4 +1,4 @@
-"""The README's tree is made from what the files say of themselves, and docs/house.md names what is there."""
+"""The trees are made from what the files say of themselves, and docs/house.md names what is there."""
 
 from __future__ import annotations
 
@@ -9,14 +9,24 @@ import sys
 from pathlib import Path
 
 import pytest
-from scripts.house import BEGIN, CLOSED, END, README, ROOT, SOURCES, first_line, tree, with_tree
+from scripts.house import BEGIN, CLOSED, END, README, ROOT, SOURCES, first_line, pages, tree, with_tree
 
 FILES = sorted(path for path in SOURCES.rglob("*") if path.suffix in (".py", ".c"))
 
 
-def test_the_readme_has_the_tree_of_today() -> None:
-    text = README.read_text("utf-8")
-    assert with_tree(text) == text, "make it anew: python -m scripts.house"
+@pytest.mark.parametrize("path", pages(), ids=lambda path: path.name)
+def test_the_pages_have_the_trees_of_today(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert with_tree(text, pages()[path]) == text, "make it anew: python -m scripts.house"
+
+
+def test_the_readme_has_the_rooms_and_nothing_in_them() -> None:
+    rooms = {line.split()[0] for line in pages()[README].splitlines()[1:] if line.startswith("  ")}
+    assert rooms == {
+        f"{path.name}/" if path.is_dir() else path.name
+        for path in SOURCES.iterdir()
+        if (path.is_dir() and (path / "__init__.py").exists()) or (path.suffix == ".py" and path.name != "__init__.py")
+    }
 
 
 def test_every_file_is_in_the_tree_under_its_room() -> None:
@@ -66,16 +76,15 @@ def test_a_file_that_says_nothing_is_named(tmp_path: Path) -> None:
 
 def test_what_stands_around_the_tree_is_left_as_it_is() -> None:
     assert re.fullmatch(
-        f"before\n{re.escape(BEGIN)}\n```\nsrc/honshi/.*```\n{re.escape(END)}\nbehind",
-        with_tree(f"before\n{BEGIN}\nold\n{END}\nbehind"),
-        re.DOTALL,
+        f"before\n{re.escape(BEGIN)}\n```\na tree\n```\n{re.escape(END)}\nbehind",
+        with_tree(f"before\n{BEGIN}\nold\n{END}\nbehind", "a tree"),
     )
 
 
 @pytest.mark.parametrize("text", ["", f"{BEGIN}\n{END}\n" * 2])
 def test_one_pair_of_markers_is_needed(text: str) -> None:
     with pytest.raises(ValueError, match="once is needed"):
-        with_tree(text)
+        with_tree(text, "a tree")
 
 
 def test_the_check_leaves_with_0_as_long_as_it_holds() -> None:

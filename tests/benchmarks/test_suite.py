@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from benchmarks.__main__ import RESULTS, ROOT, SUITE, TOLERANCE, Worse, ratios, worse
-from benchmarks.readme import BEGIN, END, README, table, with_table
+from benchmarks.readme import BEGIN, END, JAPANESE, PAGES, english, japanese, table, with_table
 
 
 @pytest.fixture
@@ -86,11 +86,20 @@ def test_the_table_has_a_row_for_everything_measured_but_the_limit(found: dict[s
 def test_the_table_goes_between_the_markers_and_nothing_else_changes(found: dict[str, Any]) -> None:
     text = f"before\n{BEGIN}\nold\n{END}\nafter\n"
 
-    written = with_table(text, results(found))
+    written = with_table(text, table(results(found)))
 
     assert written == f"before\n{BEGIN}\n{table(results(found))}\n{END}\nafter\n"
     with pytest.raises(ValueError, match="0 times"):
-        with_table("no markers", results(found))
+        with_table("no markers", "a table")
+
+
+def test_the_japanese_table_has_the_same_numbers_and_no_english_sentence(found: dict[str, Any]) -> None:
+    ours, theirs = table(results(found), english), table(results(found), japanese)
+
+    assert re.findall(r"\d+\.\d+|\d+ µs", ours) == re.findall(r"\d+\.\d+|\d+ µs", theirs)
+    assert ours.count("\n") == theirs.count("\n")
+    sentences = [re.split(r"[{:(]", sentence)[0].strip() for sentence in JAPANESE]
+    assert [sentence for sentence in sentences if len(sentence) > 12 and sentence in theirs] == []
 
 
 @pytest.mark.parametrize("name", SUITE)
@@ -114,9 +123,10 @@ def test_make_bench_runs_the_suite_and_then_writes_the_readme() -> None:
 
 
 @pytest.mark.skipif(not RESULTS.exists(), reason="nothing is recorded yet: make bench")
-def test_the_readme_says_what_is_recorded() -> None:
-    text = README.read_text("utf-8")
+def test_the_readmes_say_what_is_recorded() -> None:
     recorded = json.loads(RESULTS.read_text("utf-8"))
 
-    assert with_table(text, recorded) == text
+    for path, say in PAGES.items():
+        text = path.read_text("utf-8")
+        assert with_table(text, table(recorded, say)) == text
     assert recorded["ratios"] == pytest.approx(ratios(recorded["benchmarks"]))
