@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import ast
 import inspect
+import io
 import re
 import sys
 from collections.abc import Iterator
@@ -162,8 +163,9 @@ def catalogue() -> Catalog:
         return read_po(stream, "ja")
 
 
-def update() -> None:
-    """Bring the file up to date: new sentences without a translation, and without those that nobody says any more."""
+def updated() -> bytes:
+    """The file as it is today: new sentences without a translation, and without those that nobody says any more; in the
+    order of the files, so that a change of one shows as that."""
     template = Catalog(project="honshi", copyright_holder="the honshi authors")
     for sentence in CLICK:
         template.add(sentence, locations=[("click", 0)])
@@ -171,14 +173,15 @@ def update() -> None:
         template.add(sentence, locations=[(place, 0) for place in places])
     if PO.exists():
         known = catalogue()
+        template.creation_date = known.creation_date
         known.update(template, no_fuzzy_matching=True)
     else:
         known = Catalog("ja", project="honshi", copyright_holder="the honshi authors")
         known.update(template)
     known.obsolete.clear()
-    PO.parent.mkdir(parents=True, exist_ok=True)
-    with PO.open("wb") as stream:
-        write_po(stream, known, width=0, include_lineno=False, sort_by_file=True, omit_header=False)
+    written = io.BytesIO()
+    write_po(written, known, width=0, include_lineno=False, sort_by_file=True, omit_header=False)
+    return written.getvalue()
 
 
 def missing() -> list[str]:
@@ -211,7 +214,8 @@ def main() -> None:
     elif arguments.compile:
         compile_it()
     else:
-        update()
+        PO.parent.mkdir(parents=True, exist_ok=True)
+        PO.write_bytes(updated())
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import sys
 import unicodedata
 from pathlib import Path
 
-from scripts.catalogue import CLICK, PO, catalogue, gathered, missing
+from scripts.catalogue import CLICK, PO, catalogue, gathered, missing, updated
 
 from honshi.language import available, speaking, translated
 from honshi.messages import Message
@@ -52,6 +52,10 @@ def test_a_sentence_is_japanese_and_keeps_what_is_typed() -> None:
             )
         for option in re.findall(r"--[a-z][a-z-]+", sentence):
             assert option in translation, (sentence, option)
+
+
+def test_the_catalogue_is_what_is_gathered_today_in_the_order_of_the_files() -> None:
+    assert PO.read_bytes() == updated(), "make format, or: python -m scripts.catalogue"
 
 
 def test_the_compiled_catalogue_is_that_of_today() -> None:
