@@ -13,7 +13,8 @@ import pytest
 from honshi import cli
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [*sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("README*.md"))]
+DOCUMENTS = [*sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("README*.md"))]
+TRANSLATED = sorted((ROOT / "docs" / "ja").glob("*.md"))
 (GROUP,) = [command for command in vars(cli).values() if isinstance(command, click.Group) and command.name == "honshi"]
 
 
@@ -39,7 +40,7 @@ print(missing)
     assert finished.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_every_command_and_its_options_are_there(path: Path) -> None:
     wrong = []
     for line in re.findall(r"(?:^|`|\$ )honshi ([a-z][^`\n|;&#]*)", path.read_text("utf-8"), re.MULTILINE):
@@ -61,8 +62,27 @@ def test_both_readmes_go_equally_deep() -> None:
         commands = [line.split(" #")[0].strip() for line in re.findall(r"^(?:honshi|torchrun|make|pip) .*", text, re.M)]
         rows = re.findall(r"^\| `([\w-]+)` \|", text.split("## Recipes")[-1].split("## レシピ")[-1], re.M)
         python = [line.split("  #")[0] for line in re.findall(r"```python\n(.*?)```", text, re.S)[0].splitlines()]
-        return [commands, rows, python, re.findall(r"^(#+) ", text, re.M), re.findall(r"\((docs/[\w./-]+\.md)\)", text)]
+        return [
+            commands,
+            rows,
+            python,
+            re.findall(r"^(#+) ", text, re.M),
+            re.findall(r"\(docs/(?:ja/)?([\w.-]+\.md)\)", text),
+        ]
 
     for ours, theirs in zip(parts(english), parts(japanese), strict=True):
         assert sorted(set(ours)) == sorted(set(theirs))
     assert len(re.findall(r"^## ", english, re.M)) == len(re.findall(r"^## ", japanese, re.M))
+
+
+@pytest.mark.parametrize("path", TRANSLATED, ids=lambda path: path.name)
+def test_a_translated_page_shows_the_same_commands_and_the_same_python(path: Path) -> None:
+    def typed(text: str) -> list[str]:
+        blocks = re.findall(r"```(?:sh|python|toml)\n(.*?)```", text, re.DOTALL)
+        return [re.sub(r"\s*#.*", "", line) for block in blocks for line in block.splitlines()]
+
+    ours, theirs = path.read_text("utf-8"), (ROOT / "docs" / path.name).read_text("utf-8")
+
+    assert typed(ours) == typed(theirs)
+    assert f"[English](../{path.name})" in ours
+    assert f"[日本語](ja/{path.name})" in theirs
