@@ -101,6 +101,17 @@ def settled(page: Page) -> None:
     page.wait_for_timeout(1500)
 
 
+def rows_beyond(run: Path, rows: int, seconds: float = 30.0) -> int:
+    """How many rows a run's history has, once there are more than so many."""
+    history, until = run / "history.csv", time.monotonic() + seconds
+    while True:
+        found = len(history.read_text("utf-8").splitlines()) - 1 if history.exists() else 0
+        if found > rows:
+            return found
+        assert time.monotonic() < until, f"{history} has {found} rows"
+        time.sleep(0.1)
+
+
 def wait_until(page: Page, holds: str, seconds: float = 20.0) -> None:
     """Wait until an expression holds; asked from outside, because the page may not evaluate texts."""
     until = time.monotonic() + seconds
@@ -286,9 +297,8 @@ def test_trainings_outlive_the_server_and_the_page_comes_back(browser: Browser, 
             assert again.port == served.port
             page.wait_for_selector("#lost", state="hidden", timeout=8_000)
             (run,) = (tmp_path / "runs").iterdir()
-            rows = len((run / "history.csv").read_text().splitlines())
-            time.sleep(2)
-            assert len((run / "history.csv").read_text().splitlines()) > rows
+            epochs = rows_beyond(run, 0)  # the bar moves by the step: the first epoch may not be over yet
+            rows_beyond(run, epochs)
             (run / "stop").touch()
             page.wait_for_selector("#running button:has-text('Go on')", timeout=20_000)
         finally:
