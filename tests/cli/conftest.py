@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cli.ready import run_ready
 
 from honshi import native
 
@@ -52,12 +53,7 @@ def run_honshi(folder: Path, *arguments: str | Path) -> Finished:
     kept = folder / "home" / "compiled"
     if not kept.exists() and _compiled().exists():
         shutil.copytree(_compiled(), kept)
-    command = [sys.executable, "-m", "honshi", *map(str, arguments)]
-    return Finished(
-        subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120
-        )
-    )
+    return Finished(run_ready([str(argument) for argument in arguments], folder, environment, seconds=120))
 
 
 def shown_on_a_terminal(folder: Path, width: int, *arguments: str) -> list[str]:

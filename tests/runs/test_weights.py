@@ -3,6 +3,8 @@ from __future__ import annotations
 import copy
 import json
 import math
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -366,6 +368,16 @@ def test_copies_that_are_shifted_out_of_the_image_are_refused(trained: CNN, path
 
     with pytest.raises(ModelError, match=r"model\.json: this is not the description of a model: "):
         honshi.load_model(path)
+
+
+def test_loading_a_model_loads_no_compiler_of_torchs(trained: CNN, path: Path) -> None:
+    """One answer of `honshi predict` is to come at once, and the compiler alone takes a second."""
+    honshi.save(trained, path)
+    program = f"import sys, honshi; honshi.load_model({str(path)!r}); print(*sorted(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+
+    assert "honshi.runs.weights" in loaded
+    assert not {"torch._dynamo", "torch.fx.experimental.symbolic_shapes", "sympy"} & set(loaded)
 
 
 def test_weights_that_are_cut_off_are_seen_before_they_are_read(path: Path) -> None:
