@@ -100,6 +100,15 @@ def listed(columns: Columns, *, name: str, title: str, kind: Message, opener: Op
     )
 
 
+def no_exam(count: int) -> Message:
+    """That a test part is a competition's."""
+    return Message(
+        "The {count:,} pictures of the test part have no labels: they can be answered by `honshi predict`, and no exam "
+        "can be held on them.",
+        count=count,
+    )
+
+
 def grouped(names: Sequence[str], pattern: str) -> tuple[list[str], list[Message]]:
     """The group of each picture by a pattern on its name, and what is worth saying of it.
 

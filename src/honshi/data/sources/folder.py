@@ -21,7 +21,7 @@ from honshi.data.sources.class_folders import (
     without_runs,
 )
 from honshi.data.sources.part_names import leading_part, part_of
-from honshi.data.sources.tables import TEXT_SUFFIXES, has_known_columns, open_tables
+from honshi.data.sources.tables import SUFFIXES, has_known_columns, open_tables
 from honshi.data.sources.tree import FolderTree, Tree
 from honshi.errors import DataNotFoundError, DataRefusedError, RequestError
 from honshi.messages import Message
@@ -86,7 +86,7 @@ def _own_pictures(tree: Tree, found: Layout) -> bool:
 
 def _tables(found: Layout) -> dict[str, int | None]:
     """The tables that lie directly in a folder, and for each the part that it is: several of them are parts."""
-    names = [name for name in found.here.files if name.lower().endswith(TEXT_SUFFIXES)]
+    names = [name for name in found.here.files if name.lower().endswith(SUFFIXES)]
     by_part = {name: leading_part(PurePosixPath(name).stem) for name in names}
     if TRAIN in by_part.values():
         return {found.here.below(name): part for name, part in by_part.items() if part is not None}

@@ -13,6 +13,7 @@ from honshi.data.listing import Listing
 from honshi.data.sources.build import grouped
 from honshi.data.sources.files import open_file
 from honshi.data.sources.folder import open_folder
+from honshi.data.sources.hub import HUB, open_hub
 from honshi.data.sources.named import NAMED, Source, from_idx
 from honshi.errors import DataNotFoundError, RequestError
 from honshi.files import is_folder
@@ -88,6 +89,8 @@ def _open(name: str, columns: Mapping[str, str | int] | None, gaps: bool) -> Sou
     if name.startswith(IDX):
         folder = Path(name.removeprefix(IDX))
         return from_idx(name, f"{IDX}{folder.name}", folder, None, gaps)
+    if name.startswith(HUB):
+        return open_hub(name, columns)
     if name in NAMED:
         find_folder, classes = NAMED[name]
         return from_idx(name, name, find_folder(), classes, gaps)
@@ -115,13 +118,15 @@ def lasting_name(name: str) -> str:
     """
     if name in NAMED:
         return name
-    prefix = IDX if name.startswith(IDX) else ""
+    prefix = next((prefix for prefix in (IDX, HUB) if name.startswith(prefix)), "")
     try:
-        path = Path(name.removeprefix(prefix)).expanduser()
+        bare = name.removeprefix(prefix)
+        path = Path(bare).expanduser()
         # What is at no path may be the name of a data set, misspelt.
-        return f"{prefix}{path.resolve()}" if prefix or (name and os.path.lexists(path)) else name
+        is_path = prefix == IDX or (bare and os.path.lexists(path))
+        return f"{prefix}{path.resolve()}" if is_path else name
     except (OSError, ValueError, RuntimeError) as error:
-        if not prefix:
+        if prefix != IDX:
             return name
         problem = error.strerror if isinstance(error, OSError) else error
         raise DataNotFoundError("{name!r}: there is no such folder ({problem}).", name=name, problem=problem) from error

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import PurePosixPath
+from typing import IO
 
 from honshi.data.listing import TEST, UNDIVIDED, UNLABELLED, Listing, Skipped
-from honshi.data.sources.build import Columns, listed
+from honshi.data.sources.build import Columns, listed, no_exam
 from honshi.data.sources.column_names import Picked, is_header, pick
+from honshi.data.sources.parquet import MAGIC, parquet_rows
 from honshi.data.sources.part_names import PART_NAMES, part_of
 from honshi.data.sources.paths import Paths, refused
 from honshi.data.sources.text_tables import SAMPLE_ROWS, how_written, rows
@@ -17,7 +19,7 @@ from honshi.data.sources.tree import Tree
 from honshi.errors import DataRefusedError
 from honshi.messages import Message
 
-TEXT_SUFFIXES = (".csv", ".tsv", ".tab")
+SUFFIXES = (".csv", ".tsv", ".tab", ".parquet")
 
 NO_FILE = Message("the table names it, and there is no such file")
 NO_PATH = Message("the row has no path")
@@ -65,6 +67,9 @@ def open_tables(
     for name, part in tables.items():
         with tree.opened(name) as stream:
             where = str(tree.path / name)
+            if _is_parquet(stream):
+                _read(tree, name, parquet_rows(stream, where), wanted, part, reading, named=True)
+                continue
             written = how_written(stream, where)
             if written.note is not None:
                 reading.columns.notes.append(written.note)
@@ -92,7 +97,14 @@ def has_known_columns(tree: Tree, table: str) -> bool:
     """
     with tree.opened(table) as stream:
         where = str(tree.path / table)
-        return any(is_header(row) for _, row in islice(rows(stream, how_written(stream, where), where), 1))
+        found = parquet_rows(stream, where) if _is_parquet(stream) else rows(stream, how_written(stream, where), where)
+        return any(is_header(row) for _, row in islice(found, 1))
+
+
+def _is_parquet(stream: IO[bytes]) -> bool:
+    head = stream.read(len(MAGIC))
+    stream.seek(0)
+    return head == MAGIC
 
 
 def _read(
@@ -102,15 +114,17 @@ def _read(
     wanted: Mapping[str, str | int] | None,
     part: int | None,
     reading: Reading,
+    *,
+    named: bool = False,
 ) -> None:
-    """Add the pictures of one table."""
+    """Add the pictures of one table; the first of its rows are the names of its columns for certain, or may be."""
     where = str(tree.path / table)
     first = list(islice(found, SAMPLE_ROWS))
     if not first:
         raise DataRefusedError("{path}: the table is empty.", path=where)
     folder = str(PurePosixPath(table).parent)
     paths = Paths(tree, "" if folder == "." else folder)
-    picked = pick([row for _, row in first], wanted, paths.is_there, where)
+    picked = pick([row for _, row in first], wanted, paths.is_there, where, named=named)
     if picked.header and len(first) == 1:
         raise DataRefusedError("{path}: the table has names of columns and no row below them.", path=where)
     width = len(first[0][1])
@@ -220,13 +234,7 @@ def _finished(reading: Reading) -> Columns:
             columns.stamps.extend(stamp)
             reading.groups.append(group)
         if reading.unlabelled:
-            columns.notes.append(
-                Message(
-                    "The {count:,} pictures of the test part have no labels: they can be answered by `honshi predict`, "
-                    "and no exam can be held on them.",
-                    count=len(reading.unlabelled),
-                )
-            )
+            columns.notes.append(no_exam(len(reading.unlabelled)))
     if reading.repeated:
         columns.notes.append(
             Message(
