@@ -3,16 +3,20 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 import honshi as library
+from honshi.models.card import needed_card
+from honshi.prediction import prepare
 
 
 @pytest.fixture
@@ -46,6 +50,41 @@ def test_a_folder_becomes_a_submission(honshi_there: Callable[..., Any], digits:
     assert list(rows[0]) == ["path", "label", "confidence"]
     right = sum(row["label"] == Path(row["path"]).stem.split("-")[1] for row in rows)
     assert (len(rows), right >= 5) == (10, True)
+
+
+def test_what_the_model_saw_is_written_pixel_by_pixel(
+    honshi_there: Callable[..., Any], digits: Path, folder: Path, tmp_path: Path
+) -> None:
+    drawn = tmp_path / "drawn.png"
+    paper = Image.new("L", (300, 200), 255)
+    ImageDraw.Draw(paper).line([(100, 40), (110, 160)], fill=0, width=14)
+    paper.save(drawn)
+    (tmp_path / "broken.png").write_text("<html>not found</html>")
+    first, *_ = sorted(digits.iterdir())
+    again = tmp_path / first.name
+    shutil.copy(first, again)
+
+    finished = honshi_there("predict", "first", drawn, tmp_path / "broken.png", first, again, "--show", "seen")
+
+    assert sorted(path.name for path in (folder / "seen").iterdir()) == sorted(
+        ["drawn.png", f"{first.stem}.png", f"{first.stem}-2.png"]
+    )
+    model = library.load_model(folder / "runs" / "first" / "model.safetensors")
+    for picture, seen in ((drawn, "drawn.png"), (first, f"{first.stem}.png")):
+        expected = prepare(picture, needed_card(model).contract)
+        assert np.array_equal(np.asarray(Image.open(folder / "seen" / seen)), expected[0].numpy())
+    assert finished.code == 1
+    assert "brought into MNIST's form" in finished.out
+
+
+def test_what_the_model_saw_overwrites_nothing(honshi_there: Callable[..., Any], digits: Path) -> None:
+    before = {path: path.read_bytes() for path in digits.iterdir()}
+
+    refused = honshi_there("predict", "first", digits, "--show", digits)
+
+    assert refused.code == 2
+    assert "into a new folder, or an empty one" in refused.err
+    assert {path: path.read_bytes() for path in digits.iterdir()} == before
 
 
 def test_an_unreadable_image_does_not_keep_the_others_from_being_read(

@@ -6,18 +6,23 @@ import csv
 import glob
 import io
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from honshi.data.sources.classes import natural_key
 from honshi.errors import RequestError
+from honshi.files import make_folder, write_whole
 from honshi.messages import Message
 from honshi.models.card import needed_card
 from honshi.pictures.contract import InputContract
 from honshi.pictures.folders import Found, find_pictures
 from honshi.prediction import Answer, predict_files
+from honshi.prediction.files import UNNAMED
 from honshi.runs import find
 from honshi.runtime import threads
 
@@ -146,6 +151,54 @@ def matching(path: Path) -> list[Path]:
     return [Path(name) for name in sorted(glob.glob(str(path), recursive=True), key=natural_key)] or [path]  # noqa: PTH207
 
 
+class Shown:
+    """What a model saw of each picture, as pictures of their own: its pixels, and nothing else.
+
+    Attributes:
+        folder: where they lie, each by the name of its picture; the second of one name is called ``name-2.png``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """
+        Raises:
+            RequestError: it is there already and holds anything: what lies there may be the pictures themselves.
+            WriteError: it cannot be made.
+        """
+        if os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir())):
+            raise RequestError(
+                "{path}: what the model saw is written into a new folder, or an empty one, so that nothing is "
+                "overwritten.",
+                path=folder,
+            )
+        make_folder(folder)
+        self.folder = folder
+        self._taken: Counter[str] = Counter()  # in small letters: not every disk tells them apart
+
+    def write(self, answer: Answer) -> None:
+        """Write what was seen of one picture, if it could be read.
+
+        Raises:
+            WriteError: it cannot be written.
+        """
+        if answer.pixels is None:
+            return
+        name = "picture" if answer.picture == UNNAMED else answer.picture.stem
+        name = self._free(name)
+        pixels = answer.pixels[0] if len(answer.pixels) == 1 else answer.pixels.permute(1, 2, 0)
+        content = io.BytesIO()
+        Image.fromarray(pixels.contiguous().numpy()).save(content, "PNG")
+        write_whole(self.folder / f"{name}.png", content.getvalue())
+
+    def _free(self, name: str) -> str:
+        """The name, or the first of name-2, name-3, … that no other picture has."""
+        first = name
+        while name.casefold() in self._taken:
+            self._taken[first.casefold()] += 1
+            name = f"{first}-{self._taken[first.casefold()]}"
+        self._taken[name.casefold()] = 1
+        return name
+
+
 def predict(
     name: str,
     paths: Sequence[Path],
@@ -154,6 +207,7 @@ def predict(
     as_is: bool = False,
     digits: bool = False,
     content: bytes | None = None,
+    show: Path | None = None,
     tell: Callable[[Answer], None],
 ) -> Answers:
     """Ask a run's model about pictures.
@@ -165,11 +219,13 @@ def predict(
         as_is: only scale the pictures, even where the training images had been brought into a form.
         digits: bring them into MNIST's form, even where nothing is known of the training images' form.
         content: of one more picture, which goes before them.
+        show: a folder for what the model saw of each.
         tell: called with each answer, soon after it is known.
 
     Raises:
         RunNotFoundError, DataNotFoundError: there is no such run or file, or no picture in a folder.
         RunError, ModelError: the run has no model that can be asked.
+        RequestError, WriteError: what it saw cannot be written there.
     """
     model = find(name).model()
     contract = needed_card(model).contract
@@ -177,9 +233,12 @@ def predict(
         contract = replace(contract, form="mnist" if digits else None)
     found = find_pictures([one for path in paths for one in matching(path)]) if paths else Found([], [])
     pictures: list[Path | bytes] = [*([] if content is None else [content]), *found.pictures]
+    shown = None if show is None else Shown(show)
     answers = []
     with threads.giving_way():
         for answer in predict_files(model, pictures, contract, invert=invert):
-            answers.append(answer)
+            if shown is not None:
+                shown.write(answer)
+            answers.append(replace(answer, pixels=None))
             tell(answer)
     return Answers(answers, found.others, needed_card(model).classes, contract, invert)

@@ -36,6 +36,12 @@ if TYPE_CHECKING:
 )
 @click.option("--probabilities", is_flag=True, help="Add a column to the submission for each class.")
 @click.option("--sort", is_flag=True, help="Sort the submission by path, 2 before 10.")
+@click.option(
+    "--show",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Write what the model saw of each picture into a new folder, as PNG.",
+)
 @json_option
 def predict(
     run: str,
@@ -47,6 +53,7 @@ def predict(
     columns: str | None,
     probabilities: bool,
     sort: bool,
+    show: Path | None,
     as_json: bool,
 ) -> None:
     """The class of images, or of all images in folders, with the confidence; - is a picture on standard input.
@@ -56,7 +63,7 @@ def predict(
 
     \b
     Examples
-      honshi predict latest digit.png
+      honshi predict latest digit.png --show seen
       honshi predict best photos/ --csv submission.csv
       honshi predict best test/ --csv submission.csv --columns id,label
     """
@@ -80,14 +87,14 @@ def predict(
 
     def tell(answer: Answer) -> None:
         try:
-            show(answer)
+            print_it(answer)
         except (BrokenPipeError, SystemExit):  # the latter is how rich says it, which writes to nowhere from then on
             # Whoever reads the output has closed it, as `| head` does; the file that was asked for is written all the
             # same.
             if csv_path is None:
                 raise
 
-    def show(answer: Answer) -> None:
+    def print_it(answer: Answer) -> None:
         if answer.prediction is None:
             notes.print(said("Error: {error}", error=answer.error), soft_wrap=True)
             return
@@ -99,7 +106,7 @@ def predict(
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     content = sys.stdin.buffer.read(LARGEST_FILE + 1) if Path("-") in paths else None
     paths = tuple(path for path in paths if path != Path("-"))
-    answers = action(run, paths, content=content, invert=invert, as_is=as_is, digits=digits, tell=tell)
+    answers = action(run, paths, content=content, invert=invert, as_is=as_is, digits=digits, show=show, tell=tell)
     if csv_path is not None:
         write_whole(csv_path, answers.to_csv(form))
     for one in answers.notes:

@@ -103,4 +103,4 @@ def _answers(
             yield Answer(name, None, one)
         else:
             prediction, inverted = next(found)
-            yield Answer(name, prediction, formed=one.formed, inverted=inverted)
+            yield Answer(name, prediction, formed=one.formed, inverted=inverted, pixels=one.pixels)
