@@ -80,6 +80,13 @@ def test_the_file_says_what_its_outputs_mean(tmp_path: Path) -> None:
     metadata = session.get_modelmeta().custom_metadata_map
     assert json.loads(metadata["classes"]) == ["一", "二", "三"]
     assert metadata["temperature"] == "1.7"
+    assert json.loads(metadata["preprocessing"]) == {
+        "shape": [1, 12, 12],
+        "fit": "pad",
+        "scale": {"integers": 65535, "floats": 1.0},
+        "background": 0.0,
+        "form": None,
+    }
     assert [(entry.name, entry.type, entry.shape) for entry in session.get_inputs()] == [
         ("images", "tensor(uint8)", ["n", 1, 12, 12])
     ]

@@ -152,7 +152,7 @@ def _traced(whole: nn.Module, card: Card) -> bytes:
             raise ModelError("This model cannot be expressed in ONNX: {reason}", reason=reason) from error
     assert program is not None
     proto = program.model_proto
-    describe(proto, card.temperature, card.classes)
+    describe(proto, card)
     content: bytes = proto.SerializeToString()
     return content
 

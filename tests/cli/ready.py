@@ -1,8 +1,8 @@
 """A Python that has loaded torch and waits: each `honshi` that is asked for is a fork of it, a process of its own.
 
 Loading torch is more than half of what most commands take, and these tests start hundreds. honshi itself is loaded by
-each of them anew, with the environment that it is given. A test that looks at what is loaded, at the environment that
-torch itself reads, or at standard input starts a Python of its own.
+each of them anew, with the environment that it is given. A test that looks at what is loaded or at standard input
+starts a Python of its own.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ def run_ready(
     with TemporaryFile() as out, TemporaryFile() as err:
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            socket.send_fds(_waiting(), [asked.encode()], [out.fileno(), err.fileno(), theirs.fileno()])
+            socket.send_fds(
+                _waiting(_read_by_torch(environment)), [asked.encode()], [out.fileno(), err.fileno(), theirs.fileno()]
+            )
             process = int.from_bytes(ours.recv(8), "big")
             ours.settimeout(seconds)
             try:
@@ -50,12 +52,21 @@ def run_ready(
     return subprocess.CompletedProcess(["honshi", *arguments], code, *told)
 
 
+def _read_by_torch(environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """What torch and its libraries look at when they are loaded."""
+    return tuple(pair for pair in sorted(environment.items()) if pair[0].startswith(("OMP_", "GOMP_", "KMP_", "MKL_")))
+
+
 @cache
-def _waiting() -> socket.socket:
-    """Where to ask the Python that waits, which ends where that is closed."""
+def _waiting(settings: tuple[tuple[str, str], ...]) -> socket.socket:
+    """Where to ask the Python that waits and has loaded torch with these settings; it ends where that is closed."""
     ours, theirs = socket.socketpair()
     with theirs:
-        process = subprocess.Popen([sys.executable, __file__, str(theirs.fileno())], pass_fds=[theirs.fileno()])
+        process = subprocess.Popen(
+            [sys.executable, __file__, str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            env={**os.environ, **dict(settings)},
+        )
 
     def end() -> None:
         ours.close()

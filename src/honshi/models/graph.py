@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any, Protocol
 
@@ -91,15 +92,15 @@ class Graph:
         network: Network = module  # type: ignore[assignment]
         return network.in_graph(self, x)
 
-    def content(self, logits: str, temperature: float, classes: tuple[str, ...], *, probabilities: bool) -> bytes:
+    def content(self, logits: str, card: Card, *, probabilities: bool) -> bytes:
         """The whole as an ONNX file, from bytes to logits and, if they are wanted, calibrated probabilities (n, k)."""
         helper, outputs = self._helper, OUTPUTS if probabilities else OUTPUTS[:1]
         self._nodes.append(helper.make_node("Identity", [logits], [OUTPUTS[0]]))
         if probabilities:
-            divided = self.add("Div", OUTPUTS[0], self.weight(torch.tensor(temperature)))
+            divided = self.add("Div", OUTPUTS[0], self.weight(torch.tensor(card.temperature)))
             self._nodes.append(helper.make_node("Softmax", [divided], [OUTPUTS[1]], axis=1))
         given = helper.make_tensor_value_info(INPUT, 2, ["n", *self.shape])  # 2 is uint8, 1 float32
-        wanted = [helper.make_tensor_value_info(name, 1, ["n", len(classes)]) for name in outputs]
+        wanted = [helper.make_tensor_value_info(name, 1, ["n", len(card.classes)]) for name in outputs]
         graph = helper.make_graph(self._nodes, "honshi", [given], wanted, self._weights)
         model = helper.make_model(
             graph,
@@ -108,7 +109,7 @@ class Graph:
             producer_name="honshi",
             producer_version=version("honshi"),
         )
-        describe(model, temperature, classes)
+        describe(model, card)
         content: bytes = model.SerializeToString()
         return content
 
@@ -129,18 +130,20 @@ def graph_of(model: nn.Module, card: Card, *, probabilities: bool = True) -> byt
         graph = Graph(card.contract.shape)
         x = _normalized(graph, card.contract.normalization)
         logits = graph.layer(unwrapped(model), x)
-        return graph.content(logits, card.temperature, card.classes, probabilities=probabilities)
+        return graph.content(logits, card, probabilities=probabilities)
     except UnknownLayerError:
         return None
 
 
-def describe(proto: Any, temperature: float, classes: tuple[str, ...]) -> None:
-    """Write into an ONNX model what its outputs mean."""
+def describe(proto: Any, card: Card) -> None:
+    """Write into an ONNX model what its outputs mean, and what a picture must become before it."""
+    preprocessing = {key: value for key, value in asdict(card.contract).items() if key != "normalization"}
     proto.doc_string = "uint8 pixels (n, c, h, w) to logits and calibrated probabilities (n, k)"
     for key, value in (
         ("honshi", version("honshi")),
-        ("classes", json.dumps(classes, ensure_ascii=False)),
-        ("temperature", repr(temperature)),
+        ("classes", json.dumps(card.classes, ensure_ascii=False)),
+        ("temperature", repr(card.temperature)),
+        ("preprocessing", json.dumps(preprocessing)),
     ):
         proto.metadata_props.add(key=key, value=value)
 
