@@ -83,6 +83,28 @@ def test_a_killed_worker_is_started_again_and_the_training_goes_on(tmp_path: Pat
         assert float(ours["val_accuracy"]) == pytest.approx(float(theirs["val_accuracy"]), abs=1e-3)
 
 
+def test_processes_train_from_shards_as_well_as_one_does_from_memory(
+    tmp_path: Path, honshi: Callable[..., Any]
+) -> None:
+    options = ("--lr", "0.1", "--epochs", "3")
+    written = honshi("shards", "mnist", "shards", "--subset", "3001", "--json")
+    assert written.json["images"] == {"train": 3001, "val": 6000}
+    arguments = ("-m", "honshi", "train", "lecture", "--data", "shards", *options, "--out", "runs/shards")
+    with started(tmp_path, *arguments) as launcher:
+        _, err = launcher.communicate(timeout=200)
+    assert launcher.returncode == 0, err
+    assert honshi("train", "lecture", "--subset", "3001", *options, "--out", "runs/memory").code == 0
+
+    best = max(rows(tmp_path / "runs" / "shards"), key=lambda row: -float(row["val_loss"]))
+    memory = max(rows(tmp_path / "runs" / "memory"), key=lambda row: -float(row["val_loss"]))
+    assert float(best["val_accuracy"]) == pytest.approx(float(memory["val_accuracy"]), abs=0.04)
+    # The score of two processes is that of one, of all images.
+    again = honshi("validate", "shards", "--json").json
+    assert (again["n"], again["accuracy"]) == (6000, pytest.approx(float(best["val_accuracy"]), abs=1e-9))
+    # And the data themselves are known by what they are, wherever they lie.
+    assert honshi("validate", "shards", "--data", "mnist", "--json").json["accuracy"] == again["accuracy"]
+
+
 def test_processes_train_a_whole_pretrained_network_together_after_one_has_trained_its_head(tmp_path: Path) -> None:
     draws = np.random.default_rng(0)
     for label, light in (("dark", 60), ("light", 150)):

@@ -31,7 +31,7 @@ SEARCH = ("--minutes", "0.2", "--trials", "3")
 SHORTER = {
     "train": SHORT,
     "tune": (*SHORT, *SEARCH),
-    "improve": ("--budget", "0.05"),
+    "improve": ("--budget", "0.25"),
     "test": ("--yes",),
 }
 # Where these words stand, something stands that is here.

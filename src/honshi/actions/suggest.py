@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from honshi.data.listing import TEST
+from honshi.data.shards import is_sharded
 from honshi.data.sources import Source, open_source
 from honshi.data.store.deciding import usual_side
 from honshi.recipe import DataOptions
@@ -10,11 +11,14 @@ from honshi.recipe.suggestion import Suggestion, suggest_recipe
 
 
 def suggest(options: DataOptions) -> Suggestion | None:
-    """What suits the data that are asked for; None where they come with a shape of their own, as IDX files do.
+    """What suits the data that are asked for; None where they come with a shape of their own, as IDX files
+    and shards do.
 
     Raises:
         DataNotFoundError, DataError: they are not there, or no picture can be read.
     """
+    if is_sharded(options.source):
+        return None
     listing = open_source(options.source, columns=options.columns, group=options.group)
     if isinstance(listing, Source):
         return None

@@ -26,6 +26,7 @@ from honshi.cli.labels import labels
 from honshi.cli.ledger import ledger
 from honshi.cli.predict import predict
 from honshi.cli.runs import runs
+from honshi.cli.shards import shards
 from honshi.cli.streams import close_output, make_ready
 from honshi.cli.test import test
 from honshi.cli.train import train
@@ -72,6 +73,7 @@ for command in (
     export,
     test,
     ledger,
+    shards,
     cache,
     lab,
     doctor,

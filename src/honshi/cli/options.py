@@ -49,6 +49,8 @@ _OPTIONS: tuple[tuple[str, str, Any, str], ...] = (
 )
 
 
+_OF_FOLDS = ("data.folds", "data.repeats")
+
 # Of commands that take a run.
 data_option = click.option("--data", metavar="NAME_OR_PATH", help="Where the run's data are now, if they were moved.")
 
@@ -62,8 +64,21 @@ def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
         metavar="KEY=VALUE",
         help="Any other key of the recipe: --set optimizer.momentum=0.9. May be repeated.",
     )(command)
-    for option, _, kind, text in reversed(_OPTIONS):
-        command = click.option(option, type=kind, is_flag=kind is bool, default=None, help=text)(command)
+    return _with(command, [key for _, key, _, _ in _OPTIONS])
+
+
+def division_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Those that say how data are read and divided, for a command to which the data are given as they are."""
+    return _with(
+        command,
+        [key for _, key, _, _ in _OPTIONS if key.startswith("data.") and key not in ("data.source", *_OF_FOLDS)],
+    )
+
+
+def _with(command: Callable[..., Any], keys: list[str]) -> Callable[..., Any]:
+    for option, key, kind, text in reversed(_OPTIONS):
+        if key in keys:
+            command = click.option(option, type=kind, is_flag=kind is bool, default=None, help=text)(command)
     return command
 
 

@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from honshi.data.augment import Augmentation
-from honshi.data.examples import Examples
+from honshi.data.examples import Examples, Gather
+from honshi.data.order import shard_orders
 from honshi.data.sealed import Sealed
 from honshi.errors import DataError, HonshiError, SealedError, WrongKindError
 from honshi.messages import first_line
@@ -27,6 +28,8 @@ Batch: TypeAlias = tuple[Tensor, Tensor]
 # About how many bytes of float inputs are gathered and normalised in one go. One call for many small
 # batches costs little more than one for each, and a block of this size still fits a usual cache.
 BLOCK_BYTES = 8 << 20
+# About what is held of images whose files are read from their beginning.
+HELD_BYTES = 128 << 20
 
 
 class Batches:
@@ -74,12 +77,24 @@ class Batches:
         if self.shuffle is None:
             return torch.arange(count, device=self.device)
         # Drawn on the CPU, so that the order does not depend on the device.
+        if self.images.homes is not None:
+            [order] = shard_orders(self.images.homes, [count], self.at_once, self.shuffle)
+            return order.to(self.device)
         return torch.randperm(count, generator=self.shuffle).to(self.device)
+
+    @property
+    def at_once(self) -> int:
+        """How many images may be held so that an epoch mixes them, where whole files are read."""
+        return max(self.batch_size, HELD_BYTES // math.prod(self.images.shape))
 
     def __iter__(self) -> Iterator[Batch]:
         if not len(self.labels):
             return
         order = self.order()
+        with self.images.reading(order) as gather:
+            yield from self._read(order, gather)
+
+    def _read(self, order: Tensor, gather: Gather) -> Iterator[Batch]:
         if self.augment is not None:
             # On the device, because a draw for each image is too much to send there.
             draws = torch.Generator(self.device)
@@ -87,7 +102,7 @@ class Batches:
         batch_bytes = 4 * self.batch_size * math.prod(self.images.shape)
         block = self.batch_size * max(1, BLOCK_BYTES // batch_bytes)
         for places in order.split(block):
-            pixels = self.images.gather(places, self.device)  # uint8 (n, c, h, w), several batches at once
+            pixels = gather(places, self.device)  # uint8 (n, c, h, w), several batches at once
             labels = self.labels.index_select(0, places)  # (n,)
             if self.augment is not None:
                 pixels = self.augment(pixels, draws)

@@ -11,9 +11,10 @@ from __future__ import annotations
 import hashlib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -33,6 +34,10 @@ LOOKED_AT_BYTES = 256 << 20
 PIXELS_DIGEST, LABEL_DIGEST = 32, 8
 
 
+# Gives the pixels of some images, by their places, on a device: uint8 (b, c, h, w).
+Gather: TypeAlias = Callable[[Tensor, torch.device | None], Tensor]
+
+
 class Examples(Dataset[tuple[Tensor, int]], ABC):
     """Labelled uint8 images of one shape.
 
@@ -46,6 +51,8 @@ class Examples(Dataset[tuple[Tensor, int]], ABC):
         numbers: what the data call each class, where that is not its place; by it an image is known.
         fit, scale: how a picture of any other size became one of these; see `InputContract`.
         contents: uint8 (n, 32), SHA-256 of what each was before that, where it was a picture of someone's own.
+        homes: int64 (n,), the file of each, where whole files are to be read one after the other; None where the
+            images can be read in any order.
     """
 
     labels: Tensor
@@ -55,6 +62,7 @@ class Examples(Dataset[tuple[Tensor, int]], ABC):
     fit: Literal["pad", "crop", "stretch"] = "pad"
     scale: Scale = Scale()
     contents: NDArray[np.uint8] | None = None
+    homes: Tensor | None = None
 
     @property
     @abstractmethod
@@ -72,6 +80,15 @@ class Examples(Dataset[tuple[Tensor, int]], ABC):
         Returns:
             uint8 (b, c, h, w), the caller's own.
         """
+
+    @contextmanager
+    def reading(self, order: Tensor) -> Iterator[Gather]:
+        """What gathers these images in this order, as `gather` does: for an epoch, in which each comes once.
+
+        Args:
+            order: places, int64, in the order in which they will be asked for.
+        """
+        yield self.gather
 
     @property
     def pixels_in_memory(self) -> Tensor | None:
@@ -189,6 +206,8 @@ class Selected(Examples):
         self.scale = whole.scale
         if whole.contents is not None:
             self.contents = whole.contents[places.numpy()]
+        if whole.homes is not None:
+            self.homes = whole.homes[places]
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -201,6 +220,11 @@ class Selected(Examples):
 
     def gather(self, places: Tensor, device: torch.device | None = None) -> Tensor:
         return self.whole.gather(self.places[places.cpu()], device)
+
+    @contextmanager
+    def reading(self, order: Tensor) -> Iterator[Gather]:
+        with self.whole.reading(self.places[order.cpu()]) as gather:
+            yield lambda places, device: gather(self.places[places.cpu()], device)
 
     def to(self, device: torch.device) -> Selected:
         return Selected(self.whole.to(device), self.places, self.normalization)

@@ -7,9 +7,10 @@ What is published with a test part of its own is divided by `published`, someone
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Literal
 
-from honshi.data import own, published
+from honshi.data import own, published, shards
 from honshi.data.manifest import Manifest
 from honshi.data.published import Normalize
 from honshi.data.sources import Source, open_source
@@ -68,6 +69,15 @@ def load(
         DataNotFoundError, DataError: the data set is not there or is damaged.
         RequestError: the split or the subset asks for more than there is, or for what means nothing.
     """
+    if isinstance(name, str) and shards.is_sharded(name):
+        given = {"size": size, "fit": fit, "test": test, "group": group, "columns": columns, "subset": subset}
+        if asked := [option for option, value in given.items() if value is not None] + ["drop_leaks"] * drop_leaks:
+            raise RequestError(
+                "{name} are shards, whose parts and shape were decided when they were written: leave out {options}.",
+                name=name,
+                options=", ".join(asked),
+            )
+        return shards.divide(Path(name), val=val, seed=seed, normalize=normalize)
     source = open_source(name, columns=columns, group=group)
     if isinstance(source, Source):
         given = {"size": size, "fit": fit, "test": test}
@@ -122,6 +132,8 @@ def load_again(
         DataNotFoundError: the data set is not there.
         DataError: it is damaged, or these are not the same images; the message says how many are new or missing.
     """
+    if shards.is_sharded(name):
+        return shards.divide_again(Path(name), manifest, normalize=normalize)
     # The first version made a class of each number up to the largest label.
     source = open_source(name, columns=columns, gaps=manifest.by_order)
     if isinstance(source, Source):

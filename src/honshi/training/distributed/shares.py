@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from honshi.data.augment import Augmentation
 from honshi.data.batches import Batch, Batches, Data, OnDevice, make_batches
 from honshi.data.examples import Examples
+from honshi.data.order import shard_orders
 from honshi.errors import ModelError, WrongKindError
 from honshi.evaluation.answers import Criterion, classes_of, loss_of
 from honshi.evaluation.evaluate import infer
@@ -56,11 +57,18 @@ class SharedBatches(Batches):
 
     def order(self) -> Tensor:
         """The places of this process's images in the order of one epoch."""
-        batches = super().order().split(self.whole_batch_size)
+        if self.shuffle is not None and self.images.homes is not None:
+            # Each process reads files of its own, so the order is another one than that of one process.
+            sizes = [self.whole_size(step) for step in range(1, len(self) + 1)]
+            counts = [sum(shares) for shares in zip(*map(self.world.shares, sizes), strict=True)]
+            own = shard_orders(self.images.homes, counts, self.at_once, self.shuffle)[self.world.rank].to(self.device)
+        else:
+            batches = super().order().split(self.whole_batch_size)
+            own = torch.cat([places[self.world.share(len(places))] for places in batches])
         if self.shuffle is not None:
             # What else an epoch draws, augmentation and mixup, each process draws for itself.
             self.shuffle.manual_seed(int(torch.randint(2**62, (), generator=self.shuffle)) + self.world.rank)
-        return torch.cat([places[self.world.share(len(places))] for places in batches])
+        return own
 
     def __iter__(self) -> Iterator[Batch]:
         yield from super().__iter__()

@@ -80,9 +80,14 @@ class World:
 
     def share(self, count: int) -> slice:
         """Which of ``count`` images are this process's. Shares differ by one image at most, the first are larger."""
+        shares = self.shares(count)
+        start = sum(shares[: self.rank])
+        return slice(start, start + shares[self.rank])
+
+    def shares(self, count: int) -> list[int]:
+        """How many of ``count`` images are each process's."""
         each, more = divmod(count, self.size)
-        start = self.rank * each + min(self.rank, more)
-        return slice(start, start + each + (self.rank < more))
+        return [each + (rank < more) for rank in range(self.size)]
 
     def total(self, *numbers: float) -> list[float]:
         """Each number summed over all processes, in float64."""
