@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help train test check format docs bench sanitize native-check clean
+.PHONY: help train test check format docs bench fuzz sanitize native-check clean
 
 help:
 	@echo "make train    set up and train on MNIST"
@@ -16,6 +16,7 @@ help:
 	@echo "make format   format the code, and make the trees of files and the catalogue of sentences anew"
 	@echo "make docs     set up, and build the documentation into build/site"
 	@echo "make bench    set up the peers, measure what the README claims, and see that nothing got worse"
+	@echo "make fuzz     give every parser 100,000 damaged files"
 	@echo "make sanitize      run the tests of the C code under gcc's sanitizers (Linux)"
 	@echo "make native-check  compile the C code for other machines, and try it where they can be emulated"
 	@echo "make clean    remove the environment and everything that was made"
@@ -70,6 +71,9 @@ docs: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-peers
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.readme
+
+fuzz: $(VENV)/.installed-dev
+	$(BIN)/python -W ignore -m scripts.fuzz
 
 sanitize: $(VENV)/.installed-dev
 	$(BIN)/python -m scripts.sanitize

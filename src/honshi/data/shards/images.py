@@ -6,7 +6,6 @@ Shapes: n images, (c, h, w) each.
 from __future__ import annotations
 
 import io
-import tarfile
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -20,6 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from honshi.data.examples import Examples, Gather, labels_as_bytes
+from honshi.data.packed import DAMAGED
 from honshi.data.shards.layout import Index, Part
 from honshi.errors import DataError
 
@@ -133,7 +133,7 @@ class _Stream:
         path = images.folder / images._part.files[int(images._part.shards[place])]
         try:
             sample = next(self.samples, None)
-        except (OSError, ValueError, EOFError, tarfile.TarError) as error:
+        except DAMAGED as error:
             raise DataError("{path}: the shard cannot be read: {problem}.", path=path, problem=error) from error
         if sample is None:
             raise DataError("{path}: the image {place:09}.png is missing.", path=path, place=place)

@@ -9,7 +9,6 @@ shards.json        classes, shape, normalisation and the manifest of the divisio
 from __future__ import annotations
 
 import json
-import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from honshi.data.manifest import Manifest
+from honshi.data.packed import DAMAGED
 from honshi.errors import DataError
 from honshi.files import read_bounded
 from honshi.pictures.contract import Normalization, Scale
@@ -120,7 +120,7 @@ class Index:
                     digests=held["digests"],
                     contents=held["contents"] if "contents" in held.files else None,
                 )
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except DAMAGED as error:
             raise DataError(
                 "{path}: what belongs to the shards cannot be read: {problem}.", path=path, problem=error
             ) from error

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from honshi.data.listing import Opener, Skipped
+from honshi.data.packed import DAMAGED
 from honshi.data.sources.tree import Tree
 from honshi.errors import DataRefusedError, ImageError
 from honshi.files import explain, home, make_folder, sha256, write_whole, writing
@@ -99,7 +100,7 @@ class ArchiveTree(Tree):
         try:
             for entry in self._listed():
                 self._add(entry)
-        except (zipfile.BadZipFile, tarfile.TarError, NotImplementedError, ValueError, EOFError, OSError) as error:
+        except DAMAGED as error:
             raise DataRefusedError(
                 "{path}: the archive is damaged: {problem}.", path=path, problem=str(error).rstrip(".")
             ) from error
@@ -215,7 +216,7 @@ class ZipTree(ArchiveTree):
     def _listed(self) -> Iterator[Entry]:
         with zipfile.ZipFile(self.content) as archive:
             for at, info in enumerate(archive.infolist()):
-                if info.is_dir():
+                if info.filename.endswith("/"):
                     continue
                 name = _name_in_zip(info)
                 if info.flag_bits & 1:
@@ -365,7 +366,7 @@ def _opened(path: Path, magic: bytes) -> Iterator[IO[bytes]]:
     try:
         with PACKED[magic](path) as packed:
             yield packed
-    except (EOFError, OSError, lzma.LZMAError, ValueError) as error:
+    except DAMAGED as error:
         raise DataRefusedError(
             "{path}: the archive is damaged: {problem}.", path=path, problem=str(error).rstrip(".")
         ) from error

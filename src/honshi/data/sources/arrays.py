@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import math
 import re
+import tokenize
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from honshi.data.listing import TEST, TRAIN, UNDIVIDED, VAL, Listing
+from honshi.data.packed import DAMAGED
 from honshi.data.sources.build import Columns, listed
 from honshi.data.sources.part_names import part_of
 from honshi.errors import DataNotFoundError, DataRefusedError
@@ -76,7 +79,7 @@ class Array:
                 return mapped
             with np.load(self.path, allow_pickle=False) as file:
                 return np.asarray(file[self.name])
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, MemoryError) as error:
+        except (*DAMAGED, MemoryError) as error:
             raise _damaged(self.path, self.name, error) from error
 
 
@@ -198,7 +201,7 @@ def _in_npz(path: Path) -> list[Array]:
                 if header.bytes > info.file_size - begins:
                     raise _short(path, header, info.file_size - begins)
                 found.append(header)
-    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, RuntimeError) as error:
+    except DAMAGED as error:
         raise _damaged(path, path.name, error) from error
     return found
 
@@ -216,7 +219,7 @@ def _in_folder(folder: Path) -> list[Array]:
             with path.open("rb") as file:
                 header = _header(file, path.stem, path, offset=0)
                 begins = file.tell()
-        except (OSError, ValueError, EOFError) as error:
+        except DAMAGED as error:
             raise _damaged(path, path.name, error) from error
         held = path.stat().st_size - begins
         if header.bytes > held:
@@ -233,7 +236,12 @@ def _header(file: IO[bytes], name: str, path: Path, offset: int | None) -> Array
     """
     version = npy.read_magic(file)
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, fortran, dtype = read(file, max_header_size=LARGEST_HEADER)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # numpy says that it looks again at a header of Python 2
+            shape, fortran, dtype = read(file, max_header_size=LARGEST_HEADER)
+    except (SyntaxError, tokenize.TokenError, RecursionError, MemoryError) as error:
+        raise ValueError("its header is damaged") from error
     if dtype.hasobject:
         raise DataRefusedError(
             "{path}: the array {name!r} holds Python objects, which can run any program when they are read. Save it as "
