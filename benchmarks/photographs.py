@@ -146,7 +146,7 @@ def coverage(folder: Path) -> None:
 
 def groups(folder: Path) -> None:
     """Emoji of people: the same person in five colours of skin is one group."""
-    table = _people(folder)
+    table = people(folder)
     for name, data in (
         ("groups together", {}),
         ("groups torn apart", {"data.columns": {"path": "path", "label": "label"}}),
@@ -206,17 +206,24 @@ def _seen(data: Path, recipe: Recipe | None = None) -> tuple[Recipe, Features, t
     return recipe, see(frozen, experiment.splits.train), splits.units
 
 
-def cells(folder: Path) -> Path:
-    """Photographs of solar cells, as class folders."""
-    cells = folder / "cells"
-    if not cells.exists():
+def elpv(folder: Path) -> Path:
+    """The folder with the photographs of PyPI's elpv-dataset and their table."""
+    data = folder / "elpv" / "elpv_dataset" / "data"
+    if not data.exists():
         subprocess.run(
             [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(folder), "elpv-dataset"], check=True
         )
         (wheel,) = folder.glob("elpv_dataset-*.whl")
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(folder / "elpv")
-        data = folder / "elpv" / "elpv_dataset" / "data"
+    return data
+
+
+def cells(folder: Path) -> Path:
+    """Photographs of solar cells, as class folders."""
+    cells = folder / "cells"
+    if not cells.exists():
+        data = elpv(folder)
         for label in ("ok", "defect"):
             (cells / label).mkdir(parents=True, exist_ok=True)
         for line in (data / "labels.csv").read_text().splitlines():
@@ -227,7 +234,7 @@ def cells(folder: Path) -> Path:
     return cells
 
 
-def _people(folder: Path) -> Path:
+def people(folder: Path) -> Path:
     """A table of emoji of people: path, subcategory, and the person that it is in one colour of skin or another."""
     emoji = folder / "package"
     if not emoji.exists():
