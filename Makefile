@@ -66,7 +66,7 @@ format: $(VENV)/.installed-dev
 	$(BIN)/python -m scripts.house
 
 docs: $(VENV)/.installed-dev
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 bench: $(VENV)/.installed-peers
 	$(BIN)/python -m benchmarks

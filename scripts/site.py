@@ -17,6 +17,7 @@ from typing import Any, get_args
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 from pydantic import BaseModel
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # mkdocs loads this file by itself
@@ -34,8 +35,8 @@ SHIM = Package(
     files={"package/shim/index.js": "shim.js", "package/LICENSE": "shim.LICENSE"},
 )
 FOLDER = Path(__file__).parent.parent / "build" / "vendor"
-# A file of the repository is looked at where the repository is.
-_OUT = re.compile(r"\]\(\.\./([^)]+)\)")
+# A link that leads up: as many folders as its page lies below docs/, and one more where it leads out.
+_UP = re.compile(r"\]\(((?:\.\./)+)([^)]+)\)")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -60,9 +61,14 @@ def _shim() -> Path:
     return FOLDER / "shim.js"
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
-    """What lies beside docs/ is named, because the site does not hold it."""
-    return _OUT.sub(lambda found: f"] (`{found[1]}`)", markdown)
+def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
+    """What lies beside docs/ is named, because the site does not hold it: it is looked at where the repository is."""
+    depth = page.file.src_uri.count("/")
+
+    def named(found: re.Match[str]) -> str:
+        return f"] (`{found[2]}`)" if len(found[1]) // 3 > depth else found[0]
+
+    return _UP.sub(named, markdown)
 
 
 def _recipes() -> str:

@@ -19,14 +19,15 @@ ROOT = Path(__file__).parents[1]
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     finished = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(folder)],
+        [sys.executable, "-m", "mkdocs", "build", "--site-dir", str(folder)],
         cwd=ROOT,
         env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,
         text=True,
     )
-    # Strict: a link that leads nowhere is an error.
-    assert (finished.returncode, finished.stderr.strip()) == (0, "")
+    # Strict: a link that leads nowhere is an error. (Not with --quiet, which counts no warnings.)
+    told = [line for line in finished.stderr.splitlines() if not line.startswith("INFO ")]
+    assert (finished.returncode, told) == (0, [])
     return folder
 
 
