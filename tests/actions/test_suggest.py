@@ -38,10 +38,13 @@ def test_photographs_are_seen_by_a_pretrained_backbone(tmp_path: Path) -> None:
 def test_small_pictures_are_taken_as_they_are(tmp_path: Path) -> None:
     class_folders(tmp_path / "small", range(20))
 
-    for options in (asked(tmp_path / "small"), asked(photographs(tmp_path / "photographs"), size=32)):
+    for options, recipe in (
+        (asked(tmp_path / "small"), "cnn"),
+        (asked(photographs(tmp_path / "photographs"), size=32), "colour"),
+    ):
         found = suggest(options)
         assert found is not None
-        assert found.recipe == "cnn"
+        assert found.recipe == recipe
 
 
 def test_data_with_a_shape_of_their_own_need_none(idx_folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from honshi.data.listing import TEST
 from honshi.data.shards import is_sharded
 from honshi.data.sources import Source, open_source
-from honshi.data.store.deciding import usual_side
+from honshi.data.store.deciding import usual
 from honshi.recipe import DataOptions
 from honshi.recipe.suggestion import Suggestion, suggest_recipe
 
@@ -23,6 +23,6 @@ def suggest(options: DataOptions) -> Suggestion | None:
     if isinstance(listing, Source):
         return None
     images = int((listing.parts != TEST).sum())
-    usual = usual_side(listing)
-    side = min(usual, options.size or usual)
-    return suggest_recipe(images=images, classes=len(listing.classes), side=side)
+    side, colour = usual(listing)
+    side = min(side, options.size or side)
+    return suggest_recipe(images=images, classes=len(listing.classes), side=side, colour=colour)

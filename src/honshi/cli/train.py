@@ -40,8 +40,8 @@ def train(
 ) -> None:
     """Train a model into a new run folder.
 
-    RECIPE is a built-in recipe (lecture, lecture-as-printed, lecture-table, mlp, cnn, photos, fast99,
-    fast995, best, best-fashion), the path of a .toml file, or that of pictures of your own: then it
+    RECIPE is a built-in recipe (lecture, lecture-as-printed, lecture-table, mlp, cnn, colour, photos,
+    fast99, fast995, best, best-fashion), the path of a .toml file, or that of pictures of your own: then it
     is the recipe that suits them.
 
     \b

@@ -58,13 +58,14 @@ def decide(listing: Listing, settings: Settings | None = None) -> Form:
     return Form(shape=shape, fit=settings.fit, scale=settings.scale or seen.scale)
 
 
-def usual_side(listing: Listing) -> int:
-    """The median of the shorter sides of a listing's pictures as they are, in pixels.
+def usual(listing: Listing) -> tuple[int, bool]:
+    """The median of the shorter sides of a listing's pictures as they are, in pixels, and whether they have colours.
 
     Raises:
         DataError: none of those that were looked at can be read.
     """
-    return _seen(listing, _sample(listing)).shorter
+    seen = _seen(listing, _sample(listing))
+    return seen.shorter, seen.channels == 3
 
 
 @dataclass(frozen=True, kw_only=True)
