@@ -102,12 +102,16 @@ class Tolerance:
 
 PLAIN = Tolerance(first=1e-3, train=1e-3, val=1e-3, train_accuracy=0.005, val_accuracy=0.01)
 BATCH_NORM = Tolerance(first=1e-3, train=0.015, val=0.1, train_accuracy=0.01, val_accuracy=0.1)
+# Steps of a fixed length, and few of them: where they lead at first depends on the last digits.
+MUON = Tolerance(first=1e-3, train=0.02, val=0.5, train_accuracy=0.02, val_accuracy=0.3)
 BFLOAT16 = Tolerance(first=0.02, train=0.015, val=0.05, train_accuracy=0.015, val_accuracy=0.2)
 
 
 def tolerance(name: str) -> Tolerance:
     if name in PRECISION:
         return BFLOAT16
+    if name == "colour":
+        return MUON
     return PLAIN if name.startswith("lecture") else BATCH_NORM
 
 
