@@ -166,6 +166,16 @@ def test_the_exam_stays_where_it_was(written: tuple[honshi.Splits[Any], Path], p
     assert content(again.train) == content(splits.train)
 
 
+def test_a_folder_that_is_called_as_a_data_set_is_does_not_take_its_place(
+    written: tuple[honshi.Splits[Any], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(written[1].parent)
+    written[1].rename(written[1].parent / "mnist")
+
+    assert len(honshi.load("mnist").train.classes) == 10
+    assert len(honshi.load("./mnist").train.classes) == 3
+
+
 def test_another_division_cannot_be_asked_for(written: tuple[honshi.Splits[Any], Path]) -> None:
     for options in ({"size": 4}, {"subset": 10}, {"drop_leaks": True}, {"val": 0.3}, {"seed": 4}):
         with pytest.raises(RequestError, match="are shards"):

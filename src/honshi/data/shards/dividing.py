@@ -11,6 +11,7 @@ from honshi.data.published import Normalize, normalized
 from honshi.data.sealed import Sealed
 from honshi.data.shards.images import Sharded
 from honshi.data.shards.layout import INDEX, PARTS, Index
+from honshi.data.sources.named import NAMED
 from honshi.data.splits import Splits, Told
 from honshi.errors import DataError, RequestError
 from honshi.files import is_file
@@ -21,8 +22,8 @@ VAL, SEED = 0.1, 0
 
 
 def is_sharded(name: str) -> bool:
-    """Whether that is the path of a folder of shards."""
-    return bool(name) and is_file(Path(name) / INDEX)
+    """Whether that is the path of a folder of shards; what is called as a data set is that data set."""
+    return bool(name) and name not in NAMED and is_file(Path(name) / INDEX)
 
 
 def divide(folder: Path, *, val: float, seed: int, normalize: Normalize) -> Splits[Examples]:
