@@ -119,6 +119,11 @@ def make_file(path: Path) -> None:
             pass
 
 
+def is_new_or_empty(path: Path) -> bool:
+    """Whether a folder can be made there, or is there and holds nothing, so that nothing is overwritten in it."""
+    return not os.path.lexists(path) or (path.is_dir() and not any(path.iterdir()))
+
+
 def make_folder(path: Path) -> None:
     """Make a folder and those above it, where they are not there yet.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from honshi.evaluation.intervals import wilson
 from honshi.exam import Ledger
 from honshi.experiment import splits_of
 from honshi.export import Exported, to_onnx
-from honshi.files import not_written, write_whole
+from honshi.files import not_written, sha256, write_whole
 from honshi.messages import Message
 from honshi.models import parameter_count
 from honshi.models.card import needed_card
@@ -158,12 +157,12 @@ def _parity(model: nn.Module, images: Examples, path: Path) -> Parity:
 
 
 def _parity_said(parity: Parity | Message, exported: Exported) -> Message:
-    if isinstance(parity, Parity) and parity.n:
+    if isinstance(parity, Parity):
         return parity.sentence
     return Message(
         "ONNX Runtime was asked about noise: its logits are within {difference:.0e} of PyTorch's.{why}",
         difference=exported.difference,
-        why=Message(" {reason}", reason=parity) if isinstance(parity, Message) else "",
+        why=Message(" {reason}", reason=parity),
     )
 
 
@@ -172,7 +171,7 @@ def _card(run: Run, model: nn.Module, exported: Exported, parity: Parity | Messa
     return ModelCard(
         run=run.name,
         file=exported.path.name,
-        sha256=sha256(exported.path.read_bytes()).hexdigest(),
+        sha256=sha256(exported.path.read_bytes()),
         trained=run.began,
         version=run.environment.get("versions", {}).get("honshi", "?"),
         classes=card.classes,

@@ -12,14 +12,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from torch import Tensor
 
 from honshi.data.sources.classes import natural_key
 from honshi.errors import RequestError
-from honshi.files import make_folder, write_whole
+from honshi.files import is_new_or_empty, make_folder, write_whole
 from honshi.messages import Message
 from honshi.models.card import needed_card
 from honshi.pictures.contract import InputContract
+from honshi.pictures.encode import as_png
 from honshi.pictures.folders import Found, find_pictures
 from honshi.prediction import Answer, predict_files
 from honshi.prediction.files import UNNAMED
@@ -164,7 +165,7 @@ class Shown:
             RequestError: it is there already and holds anything: what lies there may be the pictures themselves.
             WriteError: it cannot be made.
         """
-        if os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir())):
+        if not is_new_or_empty(folder):
             raise RequestError(
                 "{path}: what the model saw is written into a new folder, or an empty one, so that nothing is "
                 "overwritten.",
@@ -174,20 +175,14 @@ class Shown:
         self.folder = folder
         self._taken: Counter[str] = Counter()  # in small letters: not every disk tells them apart
 
-    def write(self, answer: Answer) -> None:
-        """Write what was seen of one picture, if it could be read.
+    def write(self, picture: Path, pixels: Tensor) -> None:
+        """Write what was seen of one picture, uint8 (c, h, w).
 
         Raises:
             WriteError: it cannot be written.
         """
-        if answer.pixels is None:
-            return
-        name = "picture" if answer.picture == UNNAMED else answer.picture.stem
-        name = self._free(name)
-        pixels = answer.pixels[0] if len(answer.pixels) == 1 else answer.pixels.permute(1, 2, 0)
-        content = io.BytesIO()
-        Image.fromarray(pixels.contiguous().numpy()).save(content, "PNG")
-        write_whole(self.folder / f"{name}.png", content.getvalue())
+        name = self._free("picture" if picture == UNNAMED else picture.stem)
+        write_whole(self.folder / f"{name}.png", as_png(pixels.permute(1, 2, 0).numpy()))
 
     def _free(self, name: str) -> str:
         """The name, or the first of name-2, name-3, … that no other picture has."""
@@ -233,12 +228,10 @@ def predict(
         contract = replace(contract, form="mnist" if digits else None)
     found = find_pictures([one for path in paths for one in matching(path)]) if paths else Found([], [])
     pictures: list[Path | bytes] = [*([] if content is None else [content]), *found.pictures]
-    shown = None if show is None else Shown(show)
+    seen = None if show is None else Shown(show).write
     answers = []
     with threads.giving_way():
-        for answer in predict_files(model, pictures, contract, invert=invert):
-            if shown is not None:
-                shown.write(answer)
-            answers.append(replace(answer, pixels=None))
+        for answer in predict_files(model, pictures, contract, invert=invert, seen=seen):
+            answers.append(answer)
             tell(answer)
     return Answers(answers, found.others, needed_card(model).classes, contract, invert)

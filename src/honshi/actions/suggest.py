@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from honshi.data.listing import TEST
-from honshi.data.shards import is_sharded
-from honshi.data.sources import Source, open_source
+from honshi.data.sources import Source, is_sharded, open_source
 from honshi.data.store.deciding import usual
 from honshi.recipe import DataOptions
 from honshi.recipe.suggestion import Suggestion, suggest_recipe

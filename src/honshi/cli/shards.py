@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from honshi.cli.console import console, json_option, print_json
 from honshi.cli.loading import loading
@@ -31,6 +30,8 @@ def shards(data: str, out: Path, as_json: bool, **options: Any) -> None:
       honshi shards my-pictures my-shards
       torchrun --nproc-per-node 2 -m honshi train cnn --data my-shards
     """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     recipe, _ = read_recipe(FOR_OWN_DATA, (), {"data": data, **options})
     with loading():
         from honshi.actions.shards import shards as action

@@ -5,6 +5,7 @@ Shapes: n images.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 import torch
@@ -32,17 +33,14 @@ def shard_orders(homes: Tensor, counts: Sequence[int], at_once: int, draws: torc
     line = torch.argsort(rank_of[homes], stable=True)  # all images, shard after shard
     orders = []
     for stretch in line.split(list(counts)):
+        ends = [*((homes[stretch].diff() != 0).nonzero().flatten() + 1).tolist(), len(stretch)]  # of each shard
         mixed = []
         first = 0
         while first < len(stretch):
-            # Whole shards, at least one.
-            ends = (rank_of[homes[stretch[first:]]].diff() != 0).nonzero().flatten() + 1
-            fitting = ends[ends <= at_once]
-            size = len(stretch) - first
-            if size > at_once and len(ends):
-                size = int(fitting[-1]) if len(fitting) else int(ends[0])
-            some = stretch[first : first + size]
+            # Whole shards: as many as fit, and at least one.
+            last = ends[max(bisect_right(ends, first + at_once) - 1, bisect_right(ends, first))]
+            some = stretch[first:last]
             mixed.append(some[torch.randperm(len(some), generator=draws)])
-            first += size
+            first = last
         orders.append(torch.cat(mixed) if mixed else stretch)
     return orders

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from honshi.data import own, published, shards
 from honshi.data.manifest import Manifest
 from honshi.data.published import Normalize
-from honshi.data.sources import Source, open_source
+from honshi.data.sources import Source, is_sharded, open_source
 from honshi.data.splits import Splits, Told
 from honshi.data.store import Reading
 from honshi.data.stratified import stratified_split
@@ -69,7 +69,7 @@ def load(
         DataNotFoundError, DataError: the data set is not there or is damaged.
         RequestError: the split or the subset asks for more than there is, or for what means nothing.
     """
-    if isinstance(name, str) and shards.is_sharded(name):
+    if isinstance(name, str) and is_sharded(name):
         given = {"size": size, "fit": fit, "test": test, "group": group, "columns": columns, "subset": subset}
         if asked := [option for option, value in given.items() if value is not None] + ["drop_leaks"] * drop_leaks:
             raise RequestError(
@@ -132,7 +132,7 @@ def load_again(
         DataNotFoundError: the data set is not there.
         DataError: it is damaged, or these are not the same images; the message says how many are new or missing.
     """
-    if shards.is_sharded(name):
+    if is_sharded(name):
         return shards.divide_again(Path(name), manifest, normalize=normalize)
     # The first version made a class of each number up to the largest label.
     source = open_source(name, columns=columns, gaps=manifest.by_order)

@@ -11,7 +11,6 @@ from torch import nn
 from honshi.checks import before_training
 from honshi.data import Examples, Splits, load
 from honshi.data.fitted import brought_to
-from honshi.data.shards import is_sharded
 from honshi.data.sources import is_published
 from honshi.data.split import load_again
 from honshi.data.store import Reading
@@ -36,7 +35,7 @@ def load_splits(
     """
     data, size, fit = recipe.data, recipe.data.size, recipe.data.fit
     contract = input_contract(recipe.model)
-    if contract is not None and not (is_published(data.source) or is_sharded(data.source)):
+    if contract is not None and not is_published(data.source):
         # Own pictures are read as the backbone wants them, unless it is said otherwise.
         size, fit = size or contract.shape[1], fit or contract.fit
     splits = load(

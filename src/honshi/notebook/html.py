@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -12,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from PIL import Image
 
 from honshi.data.examples import Examples
 from honshi.messages import said
+from honshi.pictures.encode import as_png
 from honshi.reports import curves as drawn_curves
 from honshi.reports.confusion import draw_confusion
 
@@ -147,9 +146,7 @@ def _rows_of_classes(value: Examples) -> str:
 
 def _png(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> str:
     """Pixels (h, w, 1) or (h, w, 3) as an address that holds them."""
-    stream = io.BytesIO()
-    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(stream, "PNG")
-    return _address(stream.getvalue())
+    return _address(as_png(pixels))
 
 
 def _drawn(draw: object, width: int = 720) -> str:

@@ -90,7 +90,6 @@ class Answer:
         error: why not.
         formed: whether it was brought into the form that the training images had.
         inverted: whether it has a light background and the training images a dark one, or the reverse.
-        pixels: what the model saw, uint8 (c, h, w); None where it could not be read, or is kept no longer.
     """
 
     picture: Path
@@ -98,7 +97,6 @@ class Answer:
     error: ImageError | None = None
     formed: bool = False
     inverted: bool = False
-    pixels: Tensor | None = None
 
 
 def answered(engine: Engine, card: Card, pixels: Tensor) -> Predictions:

@@ -5,7 +5,7 @@ Shapes: n images; (c, h, w) one image as the model knows it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -61,7 +61,12 @@ def _asked(model: nn.Module, card: Card, pixels: Tensor) -> Predictions:
 
 
 def predict_files(
-    model: nn.Module, pictures: Iterable[Path | bytes], contract: InputContract, *, invert: bool = False
+    model: nn.Module,
+    pictures: Iterable[Path | bytes],
+    contract: InputContract,
+    *,
+    invert: bool = False,
+    seen: Callable[[Path, Tensor], None] | None = None,
 ) -> Iterator[Answer]:
     """What a model takes each of many pictures for, in their order; one that cannot be read is reported in its place.
 
@@ -70,8 +75,9 @@ def predict_files(
         pictures: their files, or the content of one.
         contract: what each must become; the model's own, or that without its form.
         invert: swap dark and light.
+        seen: called with each picture's name and what the model saw of it, uint8 (c, h, w), before its answer.
 
     Raises:
         ModelError: as `predict`.
     """
-    return answer_files(partial(predict_pixels, model), pictures, contract, invert=invert)
+    return answer_files(partial(predict_pixels, model), pictures, contract, invert=invert, seen=seen)

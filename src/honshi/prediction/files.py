@@ -38,6 +38,7 @@ def answer_files(
     contract: InputContract,
     *,
     invert: bool = False,
+    seen: Callable[[Path, Tensor], None] | None = None,
 ) -> Iterator[Answer]:
     """What a model takes each of many pictures for, in their order; one that cannot be read is reported in its place.
 
@@ -46,6 +47,7 @@ def answer_files(
         pictures: their files, or the content of one.
         contract: what each must become; the model's own, or that without its form.
         invert: swap dark and light.
+        seen: called with each picture's name and what the model saw of it, uint8 (c, h, w), before its answer.
 
     Raises:
         ModelError: by the model.
@@ -66,7 +68,7 @@ def answer_files(
         block = next_block()
         while block:
             following = next_block()
-            yield from _answers([(name, read()) for name, read in block], ask, contract)
+            yield from _answers([(name, read()) for name, read in block], ask, contract, seen)
             block = following
     finally:
         threads.shutdown(cancel_futures=True)
@@ -91,7 +93,10 @@ def _read(picture: Path | bytes, contract: InputContract, invert: bool) -> Prepa
 
 
 def _answers(
-    block: list[tuple[Path, Prepared | ImageError]], ask: Callable[[Tensor], Predictions], contract: InputContract
+    block: list[tuple[Path, Prepared | ImageError]],
+    ask: Callable[[Tensor], Predictions],
+    contract: InputContract,
+    seen: Callable[[Path, Tensor], None] | None,
 ) -> Iterator[Answer]:
     readable = [one for _, one in block if isinstance(one, Prepared)]
     found: Iterator[tuple[Prediction, bool]] = iter(())
@@ -103,4 +108,6 @@ def _answers(
             yield Answer(name, None, one)
         else:
             prediction, inverted = next(found)
-            yield Answer(name, prediction, formed=one.formed, inverted=inverted, pixels=one.pixels)
+            if seen is not None:
+                seen(name, one.pixels)
+            yield Answer(name, prediction, formed=one.formed, inverted=inverted)

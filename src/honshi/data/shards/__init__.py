@@ -6,8 +6,8 @@
 4. dividing.py: the parts again, as `honshi.load` gives them.
 """
 
-from honshi.data.shards.dividing import divide, divide_again, is_sharded
+from honshi.data.shards.dividing import divide, divide_again
 from honshi.data.shards.images import Sharded
 from honshi.data.shards.writing import Written, write_shards
 
-__all__ = ["Sharded", "Written", "divide", "divide_again", "is_sharded", "write_shards"]
+__all__ = ["Sharded", "Written", "divide", "divide_again", "write_shards"]

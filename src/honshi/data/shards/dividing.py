@@ -10,20 +10,11 @@ from honshi.data.manifest import Manifest
 from honshi.data.published import Normalize, normalized
 from honshi.data.sealed import Sealed
 from honshi.data.shards.images import Sharded
-from honshi.data.shards.layout import INDEX, PARTS, Index
-from honshi.data.sources.named import NAMED
+from honshi.data.shards.layout import PARTS, Index
 from honshi.data.splits import Splits, Told
 from honshi.errors import DataError, RequestError
-from honshi.files import is_file
 from honshi.messages import Message
-
-# What is asked for where nothing is said.
-VAL, SEED = 0.1, 0
-
-
-def is_sharded(name: str) -> bool:
-    """Whether that is the path of a folder of shards; what is called as a data set is that data set."""
-    return bool(name) and name not in NAMED and is_file(Path(name) / INDEX)
+from honshi.recipe import DataOptions
 
 
 def divide(folder: Path, *, val: float, seed: int, normalize: Normalize) -> Splits[Examples]:
@@ -34,8 +25,11 @@ def divide(folder: Path, *, val: float, seed: int, normalize: Normalize) -> Spli
         RequestError: another division was asked for.
     """
     index = Index.read(folder)
-    divided = index.manifest.val_fraction, index.manifest.seed
-    for name, asked, usual, written in zip(("val", "seed"), (val, seed), (VAL, SEED), divided, strict=True):
+    nothing_said = DataOptions()
+    for name, asked, usual, written in (
+        ("val", val, nothing_said.val, index.manifest.val_fraction),
+        ("seed", seed, nothing_said.seed, index.manifest.seed),
+    ):
         if asked not in (usual, written):
             raise RequestError(
                 "{folder} are shards, which were divided with {name} {written} when they were written, not {asked}.",

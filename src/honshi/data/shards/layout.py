@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from honshi.data.manifest import Manifest
 from honshi.data.packed import DAMAGED
+from honshi.data.sources.named import SHARDS_INDEX
 from honshi.errors import DataError
 from honshi.files import read_bounded
 from honshi.pictures.contract import Normalization, Scale
 
-INDEX = "shards.json"
 FORMAT = "honshi shards 1"
 PARTS = ("train", "val")
 # Of an index: the manifest lists a digest of each validation image.
@@ -83,7 +83,7 @@ class Index:
         Raises:
             DataError: it is damaged, or of another version.
         """
-        path = folder / INDEX
+        path = folder / SHARDS_INDEX
         try:
             content: dict[str, Any] = json.loads(read_bounded(path, MOST_BYTES))
             if content.pop("format") != FORMAT:
@@ -130,7 +130,7 @@ class Index:
             0 <= part.labels.min() <= part.labels.max() < len(self.classes)
             and 0 <= part.shards.min() <= part.shards.max() < len(part.files)
         ):
-            raise DataError("{path}: it does not go with {index}.", path=path, index=INDEX)
+            raise DataError("{path}: it does not go with {index}.", path=path, index=SHARDS_INDEX)
         return part
 
 

@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
-from torch import Tensor
 
 from honshi.data.examples import PIXELS_DIGEST, Examples
-from honshi.data.shards.layout import INDEX, PARTS, Index
+from honshi.data.shards.layout import PARTS, Index
+from honshi.data.sources.named import SHARDS_INDEX
 from honshi.data.splits import Splits
 from honshi.errors import RequestError
-from honshi.files import make_folder, write_whole, writing
+from honshi.files import is_new_or_empty, make_folder, write_whole, writing
 from honshi.messages import Message
+from honshi.pictures.encode import as_png
 
 # Of one shard: so many images, or about so many bytes.
 MOST_IMAGES, MOST_BYTES = 4096, 64 << 20
@@ -80,7 +80,7 @@ def write_shards(
             parts.
         WriteError: it cannot be written.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if not is_new_or_empty(folder):
         raise RequestError("{path}: shards are written into a new folder, or an empty one.", path=folder)
     if splits.manifest.by_folds:
         raise RequestError("There are so few images that they are scored by folds; shards are for more than fit here.")
@@ -112,7 +112,7 @@ def write_shards(
             manifest=splits.manifest,
             files=files,
         )
-        write_whole(unfinished / INDEX, index.to_json().encode())
+        write_whole(unfinished / SHARDS_INDEX, index.to_json().encode())
         with writing(folder):
             if folder.exists():
                 folder.rmdir()
@@ -145,7 +145,7 @@ def _write_part(images: Examples, part: str, folder: Path, count: Callable[[int]
                     files.append(f"{part}-{len(files):06}.tar")
                     with writing(folder / files[-1]):
                         tar = tarfile.open(folder / files[-1], "w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115
-                content = _png(pixels)
+                content = as_png(pixels.permute(1, 2, 0).numpy(), level=1)
                 shards[place], sizes[place] = len(files) - 1, len(content)
                 with writing(folder / files[-1]):
                     offsets[place] = _add(tar, f"{place:09}.png", content)
@@ -181,11 +181,3 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> int:
     begins = tar.offset + tarfile.BLOCKSIZE
     tar.addfile(info, io.BytesIO(content))
     return begins
-
-
-def _png(pixels: Tensor) -> bytes:
-    """Of one image, uint8 (c, h, w), without loss."""
-    stream = io.BytesIO()
-    values = pixels[0] if len(pixels) == 1 else pixels.permute(1, 2, 0)
-    Image.fromarray(values.contiguous().numpy()).save(stream, "PNG", compress_level=1)
-    return stream.getvalue()

@@ -15,6 +15,7 @@ from honshi.data.sources.classes import Classes, in_natural_order, some
 from honshi.errors import DataRefusedError, RequestError
 from honshi.messages import Message
 
+NO_LABEL = Message("the row has no label")
 WHERE = {
     VAL: Message("the validation part"),
     TEST: Message("the test part"),

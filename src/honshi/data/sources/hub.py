@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from honshi.data.listing import TEST, UNLABELLED, Listing, Raw, Skipped
-from honshi.data.sources.build import Columns, listed, no_exam
+from honshi.data.sources.build import NO_LABEL, Columns, listed, no_exam
 from honshi.data.sources.classes import some
 from honshi.data.sources.column_names import role_of
 from honshi.data.sources.part_names import part_of
 from honshi.errors import DataError, DataNotFoundError, DataRefusedError, ImageError, RequestError
 from honshi.messages import Message, first_line
-
-HUB = "hf:"
-NO_LABEL = Message("the row has no label")
+from honshi.recipe.frozen import HUB
 
 
 def open_hub(name: str, wanted: Mapping[str, str | int] | None) -> Listing:

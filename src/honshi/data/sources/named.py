@@ -12,6 +12,7 @@ from honshi.data.examples import Examples
 from honshi.data.images import Images
 from honshi.data.sealed import Sealed
 from honshi.errors import DataError
+from honshi.files import is_file
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Source:
     test: Sealed
 
 
+# What tells that a folder holds shards (`honshi.data.shards.layout`).
+SHARDS_INDEX = "shards.json"
 # The data sets that have a name: where their folder is, and what their classes are called.
 NAMED: dict[str, tuple[Callable[[], Path], tuple[str, ...]]] = {
     "mnist": (lambda: mnist.FOLDER, mnist.CLASSES),
@@ -74,5 +77,11 @@ def from_idx(name: str, title: str, folder: Path, classes: tuple[str, ...] | Non
 
 
 def is_published(name: str) -> bool:
-    """Whether data come with parts and a shape of their own: they have a name, or are IDX files that are named so."""
-    return name in NAMED or name.startswith("idx:")
+    """Whether data come with parts and a shape of their own: they have a name, are IDX files that are named
+    so, or shards."""
+    return name in NAMED or name.startswith("idx:") or is_sharded(name)
+
+
+def is_sharded(name: str) -> bool:
+    """Whether that is the path of a folder of shards; what is called as a data set is that data set."""
+    return bool(name) and name not in NAMED and is_file(Path(name) / SHARDS_INDEX)

@@ -13,11 +13,12 @@ from honshi.data.listing import Listing
 from honshi.data.sources.build import grouped
 from honshi.data.sources.files import open_file
 from honshi.data.sources.folder import open_folder
-from honshi.data.sources.hub import HUB, open_hub
+from honshi.data.sources.hub import open_hub
 from honshi.data.sources.named import NAMED, Source, from_idx
 from honshi.errors import DataNotFoundError, RequestError
 from honshi.files import is_folder
 from honshi.messages import Message
+from honshi.recipe.frozen import HUB
 
 IDX = "idx:"
 

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import IO
 
 from honshi.data.listing import TEST, UNDIVIDED, UNLABELLED, Listing, Skipped
-from honshi.data.sources.build import Columns, listed, no_exam
+from honshi.data.sources.build import NO_LABEL, Columns, listed, no_exam
 from honshi.data.sources.column_names import Picked, is_header, pick
 from honshi.data.sources.parquet import MAGIC, parquet_rows
 from honshi.data.sources.part_names import PART_NAMES, part_of
@@ -23,7 +23,6 @@ SUFFIXES = (".csv", ".tsv", ".tab", ".parquet")
 
 NO_FILE = Message("the table names it, and there is no such file")
 NO_PATH = Message("the row has no path")
-NO_LABEL = Message("the row has no label")
 
 Row = tuple[int, Sequence[str]]
 
@@ -67,13 +66,10 @@ def open_tables(
     for name, part in tables.items():
         with tree.opened(name) as stream:
             where = str(tree.path / name)
-            if _is_parquet(stream):
-                _read(tree, name, parquet_rows(stream, where), wanted, part, reading, named=True)
-                continue
-            written = how_written(stream, where)
-            if written.note is not None:
-                reading.columns.notes.append(written.note)
-            _read(tree, name, rows(stream, written, where), wanted, part, reading)
+            found, named, note = _rows_of(stream, where)
+            if note is not None:
+                reading.columns.notes.append(note)
+            _read(tree, name, found, wanted, part, reading, named=named)
     columns = _finished(reading)
     if not columns.names and columns.skipped:
         raise DataRefusedError(
@@ -96,15 +92,19 @@ def has_known_columns(tree: Tree, table: str) -> bool:
         DataRefusedError: it cannot be read.
     """
     with tree.opened(table) as stream:
-        where = str(tree.path / table)
-        found = parquet_rows(stream, where) if _is_parquet(stream) else rows(stream, how_written(stream, where), where)
+        found, _, _ = _rows_of(stream, str(tree.path / table))
         return any(is_header(row) for _, row in islice(found, 1))
 
 
-def _is_parquet(stream: IO[bytes]) -> bool:
-    head = stream.read(len(MAGIC))
+def _rows_of(stream: IO[bytes], where: str) -> tuple[Iterator[Row], bool, Message | None]:
+    """The rows of a table of whatever kind; whether the first are the names of its columns for certain; what is worth
+    saying of how it is written."""
+    is_parquet = stream.read(len(MAGIC)) == MAGIC
     stream.seek(0)
-    return head == MAGIC
+    if is_parquet:
+        return parquet_rows(stream, where), True, None
+    written = how_written(stream, where)
+    return rows(stream, written, where), False, written.note
 
 
 def _read(

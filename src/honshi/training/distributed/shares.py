@@ -59,12 +59,13 @@ class SharedBatches(Batches):
         """The places of this process's images in the order of one epoch."""
         if self.shuffle is not None and self.images.homes is not None:
             # Each process reads files of its own, so the order is another one than that of one process.
-            sizes = [self.whole_size(step) for step in range(1, len(self) + 1)]
-            counts = [sum(shares) for shares in zip(*map(self.world.shares, sizes), strict=True)]
+            batches, rest = divmod(len(self.labels), self.whole_batch_size)
+            shares = zip(self.world.shares(self.whole_batch_size), self.world.shares(rest), strict=True)
+            counts = [batches * each + last for each, last in shares]
             own = shard_orders(self.images.homes, counts, self.at_once, self.shuffle)[self.world.rank].to(self.device)
         else:
-            batches = super().order().split(self.whole_batch_size)
-            own = torch.cat([places[self.world.share(len(places))] for places in batches])
+            mini_batches = super().order().split(self.whole_batch_size)
+            own = torch.cat([places[self.world.share(len(places))] for places in mini_batches])
         if self.shuffle is not None:
             # What else an epoch draws, augmentation and mixup, each process draws for itself.
             self.shuffle.manual_seed(int(torch.randint(2**62, (), generator=self.shuffle)) + self.world.rank)
