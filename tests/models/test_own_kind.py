@@ -115,7 +115,7 @@ def test_an_ensemble_of_it_that_answers_about_moved_copies_is_loaded_too(recipe:
     experiment.train(run)
 
     images = torch.rand(3, 1, 5, 4)
-    assert torch.equal(run.model()(images), experiment.model.eval()(images))
+    assert torch.equal(run.model()(images), experiment.model.eval().cpu()(images))
 
 
 def test_a_mini_batch_that_it_cannot_be_trained_on_is_noticed_before(recipe: Recipe) -> None:

@@ -56,7 +56,7 @@ def test_a_digit_on_any_page_becomes_what_mnist_would_hold(page: str, mnist: hon
         light = PAGES[page](drawn(mnist, place)).clip(0, 255).astype(np.uint8)
         formed = bring_into_form(Image.fromarray(light))
         assert formed is not None
-        assert in_form(torch.from_numpy(formed)[None])
+        assert in_form(formed[None])
         wanted = mnist.val.pixels[place, 0].numpy()
         agreements.append(np.corrcoef(formed.ravel(), wanted.ravel())[0, 1])
 

@@ -7,13 +7,14 @@ What is published with a test part of its own is divided by `published`, someone
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
 from honshi.data import own, published, shards
 from honshi.data.manifest import Manifest
 from honshi.data.published import Normalize
-from honshi.data.sources import Source, is_sharded, open_source
+from honshi.data.sources import Source, is_sharded, open_source, text_of
 from honshi.data.splits import Splits, Told
 from honshi.data.store import Reading
 from honshi.data.stratified import stratified_split
@@ -24,7 +25,7 @@ __all__ = ["Splits", "Told", "load", "load_again", "stratified_split"]
 
 
 def load(
-    name: str = "mnist",
+    name: str | PathLike[str] = "mnist",
     *,
     val: float = 0.1,
     seed: int = 0,
@@ -69,6 +70,8 @@ def load(
         DataNotFoundError, DataError: the data set is not there or is damaged.
         RequestError: the split or the subset asks for more than there is, or for what means nothing.
     """
+    if isinstance(name, PathLike):
+        name = text_of(name)
     if isinstance(name, str) and is_sharded(name):
         given = {"size": size, "fit": fit, "test": test, "group": group, "columns": columns, "subset": subset}
         if asked := [option for option, value in given.items() if value is not None] + ["drop_leaks"] * drop_leaks:

@@ -540,21 +540,22 @@ EXPORT Net *mlp_new(int layers, const int *width, int batch, float scale, float 
     net->groups = (batch + GROUP - 1) / GROUP;
     for (int p = 0; p < 256; p++)
         net->table[p] = scale * (float)p;
+    /* Nothing more is asked for where something failed: of what a system only promises, clearing takes all there is. */
     int whole = 1;
-    whole &= (net->v = zeros((int64_t)net->chunks * CHUNK, width[0], sizeof(float))) != NULL;
-    whole &= (net->shift = zeros(net->padded[1], 1, sizeof(float))) != NULL;
-    whole &= (net->row_sum = zeros(net->padded[1], 1, sizeof(double))) != NULL;
-    whole &= (net->lit = zeros((int64_t)net->groups * GROUP, net->words, sizeof(uint64_t))) != NULL;
-    whole &= (net->loss = zeros(batch, 1, sizeof(double))) != NULL;
-    whole &= (net->right = zeros(batch, 1, 1)) != NULL;
+    whole = whole && (net->v = zeros((int64_t)net->chunks * CHUNK, width[0], sizeof(float))) != NULL;
+    whole = whole && (net->shift = zeros(net->padded[1], 1, sizeof(float))) != NULL;
+    whole = whole && (net->row_sum = zeros(net->padded[1], 1, sizeof(double))) != NULL;
+    whole = whole && (net->lit = zeros((int64_t)net->groups * GROUP, net->words, sizeof(uint64_t))) != NULL;
+    whole = whole && (net->loss = zeros(batch, 1, sizeof(double))) != NULL;
+    whole = whole && (net->right = zeros(batch, 1, 1)) != NULL;
     for (int l = 1; l <= layers; l++) {
-        whole &= (net->bias[l] = zeros(net->padded[l], 1, sizeof(float))) != NULL;
-        whole &= (net->out[l] = zeros(batch, net->padded[l], sizeof(float))) != NULL;
-        whole &= (net->grad[l] = zeros(batch, net->padded[l], sizeof(float))) != NULL;
+        whole = whole && (net->bias[l] = zeros(net->padded[l], 1, sizeof(float))) != NULL;
+        whole = whole && (net->out[l] = zeros(batch, net->padded[l], sizeof(float))) != NULL;
+        whole = whole && (net->grad[l] = zeros(batch, net->padded[l], sizeof(float))) != NULL;
         if (l == 1)
             continue;
-        whole &= (net->weight[l] = zeros(net->padded[l - 1], net->padded[l], sizeof(float))) != NULL;
-        whole &= (net->transposed[l] = zeros(net->padded[l - 1], net->padded[l], sizeof(float))) != NULL;
+        whole = whole && (net->weight[l] = zeros(net->padded[l - 1], net->padded[l], sizeof(float))) != NULL;
+        whole = whole && (net->transposed[l] = zeros(net->padded[l - 1], net->padded[l], sizeof(float))) != NULL;
     }
     if (!whole) {
         mlp_free(net);

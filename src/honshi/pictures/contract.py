@@ -9,14 +9,15 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from honshi.errors import DataError
 from honshi.pictures.facts import Facts
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +57,10 @@ class Normalization:
         They come from a histogram of the 256 possible values, which is exact and never holds the
         images as floats.
         """
+        import torch  # processes that only decode do without
+
         histograms: list[Tensor] = []
-        for block in (pixels,) if isinstance(pixels, Tensor) else pixels:
+        for block in (pixels,) if isinstance(pixels, torch.Tensor) else pixels:
             found = [_histogram(channel) for channel in block.cpu().unbind(1)]
             histograms = list(map(torch.add, histograms, found)) if histograms else found
         means, stds = [], []
@@ -80,6 +83,8 @@ class Normalization:
         # In units of [0, 255], so that no pass over the batch is spent on dividing by 255.
         if len(self.mean) == 1:
             return pixels.float().sub_(255 * self.mean[0]).div_(255 * self.std[0])
+        import torch
+
         mean = torch.tensor(self.mean, device=pixels.device).view(-1, 1, 1) * 255  # (c, 1, 1)
         std = torch.tensor(self.std, device=pixels.device).view(-1, 1, 1) * 255
         return pixels.float().sub_(mean).div_(std)
@@ -186,6 +191,8 @@ class Preprocessing(InputContract):
 
 def border_brightness(pixels: Tensor) -> float:
     """Mean brightness, within [0, 1], of the outermost rows and columns of uint8 pixels (..., h, w)."""
+    import torch
+
     return torch.cat([edge.flatten() for edge in edges(pixels)]).float().mean().item() / 255
 
 
@@ -210,5 +217,7 @@ def _histogram(pixels: Tensor) -> Tensor:
     counts = np.zeros(1 << 16, dtype=np.int64)
     for start in range(0, len(pairs), PIECE):
         counts += np.bincount(pairs[start : start + PIECE], minlength=1 << 16)
+    import torch
+
     both = counts.reshape(256, 256)
     return torch.from_numpy(both.sum(0) + both.sum(1) + np.bincount(flat[even:], minlength=256))

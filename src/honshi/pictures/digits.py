@@ -13,12 +13,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 if TYPE_CHECKING:
     from PIL import Image
+    from torch import Tensor
 
 SIZE, BOX = 28, 20
 FORM_SHAPE = (1, SIZE, SIZE)
@@ -43,11 +42,11 @@ def has_form(pixels: Tensor) -> bool:
     return float(np.mean([_is_in_form(image, dark=0, smallest=BOX - 1, apart=0.75) for image in images])) > 0.98
 
 
-def in_form(pixels: Tensor) -> bool:
+def in_form(pixels: NDArray[np.uint8]) -> bool:
     """Whether a picture, uint8 (c, h, w), is in this form, though JPEG or an augmentation may have left traces."""
     if pixels.shape != FORM_SHAPE:
         return False
-    return _is_in_form(pixels[0].cpu().numpy(), dark=80, smallest=BOX - 5, apart=1.5)
+    return _is_in_form(pixels[0], dark=80, smallest=BOX - 5, apart=1.5)
 
 
 def _is_in_form(image: NDArray[np.uint8], *, dark: int, smallest: int, apart: float) -> bool:
@@ -76,7 +75,7 @@ def _centre_of_mass(image: NDArray[np.uint8] | Ink) -> tuple[float, float]:
 
 def bring_into_form(picture: Image.Image) -> NDArray[np.uint8] | None:
     """A grey picture of a digit as MNIST would hold it, uint8 (28, 28); None where nothing is drawn in it."""
-    if picture.size == (SIZE, SIZE) and in_form(inverted := 255 - torch.from_numpy(np.array(picture))[None]):
+    if picture.size == (SIZE, SIZE) and in_form(inverted := 255 - np.array(picture)[None]):
         return np.asarray(inverted[0])
     ink = _ink(picture)
     if ink is None:

@@ -43,6 +43,8 @@ LARGEST_OF = {
 CALLS = 500_000
 HEADER, HEADER_OF = 64 << 20, {"TIFF": 16 << 20}
 PER_PIXEL = 16
+# Chunks of a PNG that say nothing of how it is turned, as EXIF data and XMP do.
+SILENT = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"sBIT", b"pHYs", b"bKGD"}
 
 
 @contextmanager
@@ -114,28 +116,35 @@ def _open(file: IO[bytes], where: str) -> Image.Image:
     if form.name == "PNG":
         if picture.mode == "P" and picture.palette is None:
             raise OSError("its palette is missing")
-        _check_sums(within)
+        if _checked(within) <= SILENT:
+            # Pillow looks for EXIF data behind the pixels too, and decodes them all for that.
+            picture.getexif = Image.Exif  # type: ignore[method-assign]
         watched.allow(calls=CALLS, most=most)
     return decoded(picture, within) if is_slow(picture) else picture
 
 
-def _check_sums(file: IO[bytes]) -> None:
+def _checked(file: IO[bytes]) -> set[bytes]:
     """See that the pixels of a PNG are those that were written: of a wrong byte Pillow makes a wrong picture.
 
     The file is left where it was.
 
+    Returns:
+        The kinds of chunks that are in it.
+
     Raises:
         OSError: a sum is another one.
     """
-    start = file.tell()
+    start, kinds = file.tell(), set()
     file.seek(8)  # behind what every PNG begins with
     while len(head := file.read(8)) == 8:
         length, kind = int.from_bytes(head[:4], "big"), head[4:]
+        kinds.add(kind)
         if kind != b"IDAT":
             file.seek(length + 4, io.SEEK_CUR)
         elif zlib.crc32(file.read(length), zlib.crc32(kind)) != int.from_bytes(file.read(4), "big"):
             raise OSError("the sum over its pixels is another one than was written beside them")
     file.seek(start)
+    return kinds
 
 
 def _largest(picture: ImageFile.ImageFile, name: str) -> int:

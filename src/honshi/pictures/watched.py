@@ -35,7 +35,7 @@ class Watched(io.RawIOBase):
         self.calls -= 1
         if self.calls < 0 or size > self.bytes:
             raise TooMuchError
-        content = self._file.read(min(self.bytes + 1, size) if size >= 0 else self.bytes + 1)
+        content = self._file.read(size if size >= 0 else self.bytes + 1)
         self.bytes -= len(content)
         if self.bytes < 0:
             raise TooMuchError

@@ -50,6 +50,14 @@ class TestNames:
         source = open_published(str(folder))
         assert (source.name, source.title, len(source.train)) == (str(folder), "letters", 120)
 
+    def test_a_path_may_be_one_of_pathlib(self, folder: Path) -> None:
+        assert torch.equal(honshi.load(folder).train.pixels, honshi.load(str(folder)).train.pixels)
+
+    def test_a_path_of_pathlib_is_never_taken_for_a_name(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(DataNotFoundError, match="nothing lies at that path"):
+            honshi.load(Path("mnist"))
+
 
 class TestFolders:
     def test_hidden_files_beside_the_four_do_not_count(self, folder: Path) -> None:

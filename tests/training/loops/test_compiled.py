@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import copy
+import os
+import platform
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -127,6 +132,17 @@ def test_the_numbers_do_not_depend_on_the_threads(
 
     assert together == alone
     assert all(torch.equal(one, other) for one, other in zip(first.parameters(), second.parameters(), strict=True))
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64" or not shutil.which("gcc"), reason="only gcc for x86-64 does so")
+def test_nor_where_the_compiler_would_leave_products_apart_in_some_of_the_loops(tmp_path: Path) -> None:
+    compiler = "gcc -mtune=znver3 --param=avoid-fma-max-bits=512"
+    same = f"{__file__}::{test_the_numbers_do_not_depend_on_the_threads.__name__}"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp", str(tmp_path / "it"), same]
+
+    done = subprocess.run(command, env=os.environ | {"CC": compiler}, capture_output=True, text=True, check=False)
+
+    assert "3 passed" in done.stdout, done.stdout
 
 
 def test_epochs_go_on_from_one_another(mnist: honshi.Splits) -> None:

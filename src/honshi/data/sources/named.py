@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 from honshi.data import fashion_mnist, idx, mnist
@@ -85,3 +86,8 @@ def is_published(name: str) -> bool:
 def is_sharded(name: str) -> bool:
     """Whether that is the path of a folder of shards; what is called as a data set is that data set."""
     return bool(name) and name not in NAMED and is_file(Path(name) / SHARDS_INDEX)
+
+
+def text_of(path: PathLike[str]) -> str:
+    """A path as ``--data`` takes it, which no data set's name can be taken for."""
+    return str(Path(path).absolute())

@@ -6,6 +6,7 @@ import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 
 from honshi.data import idx
@@ -14,7 +15,7 @@ from honshi.data.sources.build import grouped
 from honshi.data.sources.files import open_file
 from honshi.data.sources.folder import open_folder
 from honshi.data.sources.hub import open_hub
-from honshi.data.sources.named import NAMED, Source, from_idx
+from honshi.data.sources.named import NAMED, Source, from_idx, text_of
 from honshi.errors import DataNotFoundError, RequestError
 from honshi.files import is_folder
 from honshi.messages import Message
@@ -24,7 +25,7 @@ IDX = "idx:"
 
 
 def open_source(
-    name: str,
+    name: str | PathLike[str],
     *,
     columns: Mapping[str, str | int] | None = None,
     group: str | None = None,
@@ -62,7 +63,7 @@ def open_source(
     return replace(found, groups=groups, notes=(*found.notes, *notes))
 
 
-def open_published(name: str, *, gaps: bool = False) -> Source:
+def open_published(name: str | PathLike[str], *, gaps: bool = False) -> Source:
     """Read a data set that has a name or lies in four IDX files.
 
     Args:
@@ -79,7 +80,9 @@ def open_published(name: str, *, gaps: bool = False) -> Source:
     )
 
 
-def _open(name: str, columns: Mapping[str, str | int] | None, gaps: bool) -> Source | Listing:
+def _open(name: str | PathLike[str], columns: Mapping[str, str | int] | None, gaps: bool) -> Source | Listing:
+    if isinstance(name, PathLike):
+        name = text_of(name)
     if not isinstance(name, str):
         raise DataNotFoundError(
             "A data set has a name, one of {names}, or it is a path; {name!r} is neither.",

@@ -21,7 +21,7 @@ from honshi.errors import HonshiError, ImageError
 from honshi.files import explain
 from honshi.messages import Message
 from honshi.pictures.contract import InputContract
-from honshi.pictures.prepare import prepare
+from honshi.pictures.fitting import fitted
 
 # The bytes of a picture's file that are read: what has more is none.
 LARGEST_FILE = 1 << 30
@@ -114,7 +114,7 @@ def _pixels(raw: bytes | NDArray[Any], name: str, contract: InputContract) -> by
     """
     if isinstance(raw, np.ndarray) and (plain := _as_it_is(raw, contract)) is not None:
         return plain
-    return prepare(raw, contract, where=name).numpy().tobytes()
+    return fitted(raw, contract, where=name).pixels.tobytes()
 
 
 def _as_it_is(pixels: NDArray[Any], contract: InputContract) -> bytes | None:

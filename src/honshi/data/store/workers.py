@@ -33,8 +33,8 @@ from honshi.pictures.contract import InputContract
 
 # Pictures that are handed over at once, and bytes of those that are held already.
 CHUNK, CHUNK_BYTES = 32, 1 << 22
-# Help comes where so many seconds of work are left: a process is ready after about one.
-WORTH_SECONDS = 2.0
+# Help comes where so many seconds of work are left: a process is ready after about a third of one.
+WORTH_SECONDS = 0.7
 
 Work = list[tuple[int, str, "Raw | Message"]]
 
