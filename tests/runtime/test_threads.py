@@ -19,6 +19,7 @@ from honshi.experiment import Experiment
 from honshi.recipe import Recipe
 from honshi.runtime import threads
 from honshi.runtime.threads import (
+    FREE_SECONDS,
     LEAST_HOLD_SECONDS,
     MOST_HOLD_SECONDS,
     PROBE,
@@ -26,6 +27,7 @@ from honshi.runtime.threads import (
     giving_way,
     idle_seconds,
     look,
+    most,
     now,
     waited_seconds,
 )
@@ -64,6 +66,7 @@ def machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     made = Machine(cores=request.param)
     for name in threads.SET_BY:
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(threads, "_here", threading.local())
     monkeypatch.setattr(threads, "usable_cores", lambda: made.cores)
     monkeypatch.setattr(threads, "can_be_measured", lambda: True)
     monkeypatch.setattr(threads, "waited_seconds", lambda: {"1": made.waited})
@@ -102,6 +105,27 @@ class TestGivingWay:
         with giving_way():
             machine.compute(2)
             assert torch.get_num_threads() == 1
+
+    def test_the_next_calculation_begins_with_what_the_last_one_has_learnt(self, machine: Machine) -> None:
+        machine.others = 1
+        with giving_way():
+            machine.compute(1)
+        assert torch.get_num_threads() == machine.cores
+        machine.seconds += FREE_SECONDS / 2
+        with giving_way():
+            assert torch.get_num_threads() == now() == machine.cores - 1
+            assert most() == machine.cores
+            machine.others = 0
+            machine.compute(0.5)
+            assert torch.get_num_threads() == machine.cores
+
+    def test_what_was_learnt_some_time_ago_holds_no_longer(self, machine: Machine) -> None:
+        machine.others = 1
+        with giving_way():
+            machine.compute(1)
+        machine.seconds += FREE_SECONDS
+        with giving_way():
+            assert torch.get_num_threads() == machine.cores
 
     def test_a_process_that_comes_and_goes_is_met_less_and_less_often(self, machine: Machine) -> None:
         with giving_way():

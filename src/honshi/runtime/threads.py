@@ -53,17 +53,22 @@ _here = threading.local()
 def giving_way() -> Iterator[None]:
     """Inside, in this thread, `look` may have torch compute with fewer threads; afterwards there are as many as before.
 
-    A number of threads that somebody has set is left alone.
+    A number of threads that somebody has set is left alone. What was learnt of other processes holds for the next
+    calculation too, where that follows at once: each trial of a search, a score after a training.
     """
     if getattr(_here, "threads", None) is not None or not may_be_changed():
         yield
         return
     most = torch.get_num_threads()
-    _here.threads = Threads(most)
+    before: Threads | None = getattr(_here, "before", None)
+    if before is None or before.most != most or not before.resume():
+        before = Threads(most)
+    _here.threads = _here.before = before
     try:
         yield
     finally:
         _here.threads = None
+        before.ended = time.perf_counter()
         if torch.get_num_threads() != most:
             torch.set_num_threads(most)
 
@@ -83,6 +88,12 @@ def now() -> int | None:
     """How many threads have cores of their own; None where that is not measured here."""
     threads: Threads | None = getattr(_here, "threads", None)
     return None if threads is None else threads.now
+
+
+def most() -> int:
+    """How many threads may compute, of which fewer do at the moment where another process takes cores."""
+    threads: Threads | None = getattr(_here, "threads", None)
+    return torch.get_num_threads() if threads is None else threads.most
 
 
 def set_by() -> str | None:
@@ -115,19 +126,28 @@ def may_be_changed() -> bool:
 
 
 class Threads:
-    """The number of threads that compute, of one calculation.
+    """The number of threads that compute, of one calculation or of several that follow one another.
 
     Attributes:
         most: how many there may be.
         now: how many there are.
+        ended: when its calculation was over.
     """
 
     def __init__(self, most: int) -> None:
         self.most = self.now = most
+        self.ended = -math.inf
         self.hold = LEAST_HOLD_SECONDS
         # When there were last more of them, and fewer.
         self.more_since = self.fewer_since = -math.inf
         self._begin_window()
+
+    def resume(self) -> bool:
+        """Go on in another calculation; False where too much time has passed since the last one."""
+        if time.perf_counter() - self.ended >= FREE_SECONDS:
+            return False
+        self._go_on_with(self.now)
+        return True
 
     def look(self, waited: float = 0.0) -> None:
         """Go on with fewer threads or more, where a whole window says so."""
@@ -153,7 +173,8 @@ class Threads:
                 self._begin_window()
 
     def _go_on_with(self, count: int) -> None:
-        torch.set_num_threads(count)
+        if torch.get_num_threads() != count:
+            torch.set_num_threads(count)
         self.now = count
         self._begin_window()
 

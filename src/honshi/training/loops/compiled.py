@@ -216,7 +216,7 @@ class CompiledEpochs:
         self.batches = batches
         self.network = self._network(_linear_layers(model))
         self.images = self._indexed()
-        self.most_threads = min(torch.get_num_threads(), MOST_THREADS)
+        self.most_threads = min(threads.most(), MOST_THREADS)
         self.timed_threads = TimedThreads(self.most_threads)
 
     def train_epoch(
