@@ -10,23 +10,20 @@ import inspect
 import re
 import sys
 import types
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
-from pydantic import BaseModel
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # mkdocs loads this file by itself
 
+from scripts import options
 from scripts.npm import Package, bring
 
 import honshi
-from honshi.recipe import Recipe
-from honshi.recipe.recipe import built_in
 
 SHIM = Package(
     name="iframe-worker",
@@ -50,7 +47,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are made."""
-    files.append(File.generated(config, "recipes.md", content=_recipes()))
+    files.append(File.generated(config, "recipes.md", content=options.page("en")))
+    files.append(File.generated(config, "ja/recipes.md", content=options.page("ja")))
     files.append(File.generated(config, "reference.md", content=_reference()))
     if _shim().is_file():
         files.append(File.generated(config, "assets/iframe-worker.js", content=_shim().read_text("utf-8")))
@@ -69,45 +67,6 @@ def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
         return f"] (`{found[2]}`)" if len(found[1]) // 3 > depth else found[0]
 
     return _UP.sub(named, markdown)
-
-
-def _recipes() -> str:
-    lines = [
-        "# Recipes and every option",
-        "",
-        "A recipe is one experiment as a TOML file: `honshi train mine.toml`. Begin with `recipe.toml` of any run. An "
-        "option of the command line, or `--set KEY=VALUE`, changes one key. This page is made of the recipe's types.",
-        "",
-        f"Built in: {', '.join(f'`{name}`' for name in built_in())}.",
-        "",
-    ]
-    for key, field in Recipe.model_fields.items():
-        for options in _options(field.annotation):
-            kind = options.model_fields.get("kind")
-            title = f"[{key}]" + (f" kind = {' or '.join(map(repr, get_args(kind.annotation)))}" if kind else "")
-            lines += [f"## {title}", "", inspect.cleandoc(options.__doc__ or ""), ""]
-            lines += ["| key | type | default |", "|---|---|---|"]
-            for name, one in options.model_fields.items():
-                default = "" if one.is_required() else f"`{one.default!r}`"
-                lines.append(f"| `{name}` | `{_type(one.annotation)}` | {default} |")
-            lines.append("")
-    return "\n".join(lines)
-
-
-def _options(annotation: Any) -> Iterator[type[BaseModel]]:
-    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
-        kinds = [one for one in annotation.__subclasses__() if one.__module__.startswith("honshi.")]
-        for kind in kinds:
-            yield from _options(kind)
-        if not kinds:
-            yield annotation
-    for inner in get_args(annotation):
-        yield from _options(inner)
-
-
-def _type(annotation: Any) -> str:
-    text = annotation.__name__ if inspect.isclass(annotation) else str(annotation)
-    return text.replace("typing.", "").replace("|", "\\|")
 
 
 def _reference() -> str:

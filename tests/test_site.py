@@ -6,9 +6,12 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from scripts.options import SENTENCES, place_of, tables
+from scripts.options import page as options_page
 
 from honshi.recipe import Recipe
 
@@ -37,16 +40,35 @@ def test_nothing_is_loaded_from_another_host(site: Path) -> None:
     assert found == set()
 
 
-def test_every_option_of_a_recipe_is_there(site: Path) -> None:
-    page = (site / "recipes.html").read_text("utf-8")
+@pytest.mark.parametrize("page", ["recipes.html", "ja/recipes.html"])
+def test_every_option_of_a_recipe_is_there(site: Path, page: str) -> None:
+    text = (site / page).read_text("utf-8")
     missing = [
         f"{table}.{key}"
         for table, options in Recipe.read("photos").model_dump().items()
         if isinstance(options, dict)
         for key in options
-        if f"<code>{key}</code>" not in page
+        if f"<code>{key}</code>" not in text
     ]
     assert missing == []
+
+
+def test_no_sentence_is_of_a_key_that_there_is_not() -> None:
+    sentences = tomllib.loads(SENTENCES.read_text("utf-8"))
+    places = {place_of(table, options)[0]: set(options.model_fields) for table, options in tables()}
+
+    del sentences["page"]
+    assert set(sentences.pop("sections")) == set(places)
+    assert set(sentences.pop("shared")) <= set.union(*places.values())
+    assert {place: set(keys) - places[place] for place, keys in sentences.items() if set(keys) - places[place]} == {}
+
+
+def test_types_are_told_in_words_and_with_their_bounds() -> None:
+    rows = {line.split("|")[1].strip(): line for line in options_page("en").splitlines() if line.startswith("| `")}
+
+    assert rows["`batch_size`"].endswith("| whole number ≥ 1 | `64` |")
+    assert rows["`test`"].endswith("| number > 0 and < 1 |  |")
+    assert rows["`widths`"].endswith("| list of: whole number ≥ 1 | `[16, 32, 64]` |")
 
 
 def test_what_import_honshi_gives_is_there(site: Path) -> None:
