@@ -8,12 +8,15 @@ live      from the renamed history file to the painted point, at ten epochs a se
 stroke    from the end of a stroke to the bars, alone and while two other processes compute
 digits    twenty scripted digits (thin, thick, large, small, tilted, off-centre) with recipe cnn
 runs      fifty runs of a thousand epochs: until they are drawn, frames while hovering, the longest task
+tabs      the eighth tab of a browser, until its runs are listed; medians of five
+cost      trainings while a page shows their curves beside trainings while none does, in pairs
 clients   200 clients that ask for predictions for ten seconds
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import math
 import os
 import re
@@ -48,6 +51,8 @@ DIGITS: dict[str, list[list[tuple[float, float]]]] = {
 }
 # How a digit is drawn: size, angle in degrees, shift to the right and down, width of the pen.
 WAYS = ((1.0, 0, 0.0, 0.0, 10), (0.5, 12, 0.15, -0.12, 26))
+# Trainings with and without a page.
+PAIRS = 9
 
 
 # Notes when a stroke ends, and when the bars after it are painted.
@@ -101,6 +106,8 @@ def main() -> None:
         "stroke": stroke,
         "digits": digits,
         "runs": runs,
+        "tabs": tabs,
+        "cost": cost,
         "clients": clients,
     }
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -309,6 +316,50 @@ def runs(lab: Lab, browser: Any) -> None:
         f"{frames:.0f} frames a second while hovering, longest task {page.evaluate('window.longest'):.0f} ms"
     )
     page.context.close()
+
+
+def tabs(lab: Lab, browser: Any) -> None:
+    first = page_of(lab, browser)
+    for _ in range(6):
+        first.context.new_page().goto(lab.address)
+    seconds = []
+    for _ in range(5):
+        eighth = first.context.new_page()
+        began = time.perf_counter()
+        eighth.goto(lab.address)
+        eighth.wait_for_selector("table tbody tr")
+        seconds.append(time.perf_counter() - began)
+        eighth.close()
+    print(f"tabs: the eighth lists the runs after {statistics.median(seconds):.2f} s")
+    first.context.close()
+
+
+def cost(lab: Lab, browser: Any) -> None:
+    def trained(name: str) -> float:
+        command = [sys.executable, "-m", "honshi", "train", "cnn", "--epochs", "6", "--out", f"runs/{name}"]
+        subprocess.run(command, cwd=lab.folder, env=lab.environment, check=True, stdout=subprocess.DEVNULL)
+        with (lab.folder / "runs" / name / "history.csv").open(encoding="utf-8") as file:
+            return sum(float(row["seconds"]) for row in csv.DictReader(file))
+
+    trained("warm-up")
+    ratios = []
+    for pair in range(PAIRS):
+        seconds = {}
+        # Whichever comes second is as often the one as the other.
+        for shown in (pair % 2 == 0, pair % 2 == 1):
+            name = f"pair-{pair}-{'shown' if shown else 'alone'}"
+            page = page_of(lab, browser) if shown else None
+            if page is not None:
+                page.goto(f"{lab.address}/#runs={name}")
+                page.wait_for_timeout(1500)
+            seconds[shown] = trained(name)
+            if page is not None:
+                page.context.close()
+        ratios.append(seconds[True] / seconds[False])
+    print(
+        f"cost: with a page {statistics.median(ratios):.3f} of the training's time without "
+        f"({min(ratios):.3f} to {max(ratios):.3f}, {PAIRS} pairs)"
+    )
 
 
 def clients(lab: Lab, _browser: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
 from typing import Any
 
 from starlette.requests import Request
@@ -30,13 +29,14 @@ async def history(lab: Lab, request: Request) -> Response:
 
 
 def _curves(run: Run, columns: int) -> dict[str, Any]:
-    rows = [asdict(row) for row in run.history]
-    places = sorted({place for name in CURVES for place in reduced([row[name] for row in rows], columns)})
+    rows = run.history
+    curves = {name: [getattr(row, name) for row in rows] for name in CURVES}
+    places = sorted({place for values in curves.values() for place in reduced(values, columns)})
     return {
         "name": run.name,
-        "epoch": [rows[place]["epoch"] for place in places],
+        "epoch": [rows[place].epoch for place in places],
         "best": run.kept.epoch if rows else None,
-        **{name: [rows[place][name] for place in places] for name in CURVES},
+        **{name: [values[place] for place in places] for name, values in curves.items()},
     }
 
 

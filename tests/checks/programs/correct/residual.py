@@ -33,4 +33,4 @@ class Net(nn.Module):
 
 
 def make_optimizer(model):
-    return torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    return torch.optim.SGD(model.parameters(), lr=0.2, momentum=0.9)
