@@ -142,8 +142,8 @@ def test_the_first_epochs_are_those_that_were_recorded(name: str) -> None:
 def test_the_readable_loop_trains_the_lecture_as_the_compiled_one_does() -> None:
     # At the recipe's own rate the losses of so few images leap, and a unit that is 0 for the one and 1e-9 for the other
     # leads both apart within a dozen steps, on one machine at the twentieth, on another not at all.
-    calm = {"optimizer.lr": 0.02}
+    calm = {"optimizer.lr": 0.005}
 
     readable, compiled = readable_history("lecture", **calm), history("lecture", **calm)
 
-    compare(readable, compiled, PLAIN)
+    compare(readable, compiled, Tolerance(0, 1e-4, 1e-4, 0.001, 0.002))

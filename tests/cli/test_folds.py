@@ -25,7 +25,7 @@ def stripes(folder: Path, count: int) -> Path:
         standing = number % 2
         rows = (np.arange(80) // draws.integers(4, 9) % 2 * 150).astype(np.uint8)
         image = np.broadcast_to(rows if standing else rows[:, None], (80, 80))
-        pixels = image[..., None] + draws.integers(0, 90, (80, 80, 3), dtype=np.uint8)
+        pixels = image[..., None] + draws.integers(0, 60, (80, 80, 3), dtype=np.uint8)
         label = ("lying", "standing")[standing if number % 6 else 1 - standing]
         path = folder / label / f"{number:03}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -89,9 +89,8 @@ def test_wrong_labels_are_doubted_and_a_corrected_table_is_trained_on(
         path.relative_to(work / "stripes").as_posix() for path in (work / "stripes").rglob("*.png")
     }
     wrong = {name for name in trained_on if int(Path(name).stem) % 6 == 0}
-    # One in six is wrong.
-    assert len(doubted & wrong) >= 0.5 * len(wrong)
-    assert len(doubted & wrong) >= 0.5 * len(doubted)
+    assert len(doubted & wrong) >= 0.6 * len(wrong)
+    assert len(doubted & wrong) >= 0.6 * len(doubted)
     assert (work / "runs/first/labels.png").exists()
     rows = list(csv.DictReader((work / "corrected.csv").read_text("utf-8").splitlines()))
     assert len(rows) == 66

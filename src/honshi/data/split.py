@@ -14,7 +14,7 @@ from typing import Any, Literal
 from honshi.data import own, published, shards
 from honshi.data.manifest import Manifest
 from honshi.data.published import Normalize
-from honshi.data.sources import Source, is_sharded, open_source, text_of
+from honshi.data.sources import Source, is_sharded, open_source
 from honshi.data.splits import Splits, Told
 from honshi.data.store import Reading
 from honshi.data.stratified import stratified_split
@@ -70,9 +70,7 @@ def load(
         DataNotFoundError, DataError: the data set is not there or is damaged.
         RequestError: the split or the subset asks for more than there is, or for what means nothing.
     """
-    if isinstance(name, PathLike):
-        name = text_of(name)
-    if isinstance(name, str) and is_sharded(name):
+    if isinstance(name, (str, PathLike)) and is_sharded(name):
         given = {"size": size, "fit": fit, "test": test, "group": group, "columns": columns, "subset": subset}
         if asked := [option for option, value in given.items() if value is not None] + ["drop_leaks"] * drop_leaks:
             raise RequestError(

@@ -1,5 +1,6 @@
-"""Any picture brought to what a contract wants, in NumPy alone: processes that only decode do without torch, which
-takes longer to load than a thousand pictures take to read.
+"""Any picture brought to what a contract wants, in NumPy alone.
+
+Processes that only decode do without torch, which takes longer to load than a thousand pictures take to read.
 
 Shapes: (c, h, w) one image as the model knows it.
 """
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,24 +23,27 @@ from honshi.pictures.reader import Reading, in_8_bits, plain, read
 
 # A picture's file, its content, or its pixels: PIL, or numbers (h, w) or (h, w, 3).
 Readable: TypeAlias = Source | Image.Image | NDArray[Any]
+Pixels = TypeVar("Pixels")
 
 
 @dataclass(frozen=True)
-class Fitted:
+class Prepared(Generic[Pixels]):
     """A picture as a model knows it.
 
     Attributes:
-        pixels: uint8 (c, h, w).
+        pixels: uint8 (c, h, w), an array or a tensor.
         formed: whether it was brought into the form that the training images had (``contract.form``).
         several: whether its file holds more pictures, of which the first was taken.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: Pixels
     formed: bool
     several: bool = False
 
 
-def fitted(image: Readable, contract: InputContract, *, where: object = None, invert: bool = False) -> Fitted:
+def fitted(
+    image: Readable, contract: InputContract, *, where: object = None, invert: bool = False
+) -> Prepared[NDArray[np.uint8]]:
     """Any picture as the pixels that a model knows, as `honshi.pictures.prepare.prepare` says.
 
     Raises:
@@ -53,7 +57,7 @@ def fitted(image: Readable, contract: InputContract, *, where: object = None, in
         digit = bring_into_form(picture.convert("L"))
         formed = digit is not None
         picture = picture if digit is None else Image.fromarray(digit).convert(picture.mode)
-    return Fitted(_pixels(_in_size(picture, contract)), formed, reading.several)
+    return Prepared(_pixels(_in_size(picture, contract)), formed, reading.several)
 
 
 def _in_size(picture: Image.Image, contract: InputContract) -> Image.Image:

@@ -5,7 +5,6 @@ Shapes: (c, h, w) one image as the model knows it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,25 +15,10 @@ from torch import Tensor
 from honshi.errors import ImageError
 from honshi.messages import Message
 from honshi.pictures.contract import InputContract, edges
-from honshi.pictures.fitting import Readable, fitted
+from honshi.pictures.fitting import Prepared, Readable, fitted
 
 # A picture's file, its content, or its pixels: PIL, numbers (h, w) or (h, w, 3) in numpy, uint8 (c, h, w) in torch.
 Picture: TypeAlias = Readable | Tensor
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A picture as a model knows it.
-
-    Attributes:
-        pixels: uint8 (c, h, w).
-        formed: whether it was brought into the form that the training images had (``contract.form``).
-        several: whether its file holds more pictures, of which the first was taken.
-    """
-
-    pixels: Tensor
-    formed: bool
-    several: bool = False
 
 
 def prepare(image: Picture, contract: InputContract, *, where: object = None, invert: bool = False) -> Tensor:
@@ -56,7 +40,9 @@ def prepare(image: Picture, contract: InputContract, *, where: object = None, in
     return prepared(image, contract, where=where, invert=invert).pixels
 
 
-def prepared(image: Picture, contract: InputContract, *, where: object = None, invert: bool = False) -> Prepared:
+def prepared(
+    image: Picture, contract: InputContract, *, where: object = None, invert: bool = False
+) -> Prepared[Tensor]:
     """As `prepare`, and whether the picture was brought into a form."""
     if isinstance(image, Tensor) and image.dtype == torch.uint8 and image.shape == contract.shape and not invert:
         return Prepared(image, formed=False)

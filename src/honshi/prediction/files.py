@@ -20,7 +20,8 @@ from torch import Tensor
 from honshi.errors import DataNotFoundError, ImageError
 from honshi.evaluation.evaluate import BATCH_SIZE
 from honshi.pictures.contract import InputContract
-from honshi.pictures.prepare import Prepared, look_inverted, prepared
+from honshi.pictures.fitting import Prepared
+from honshi.pictures.prepare import look_inverted, prepared
 from honshi.prediction.answers import Answer, Prediction, Predictions
 
 # A picture of so few bytes is decoded in less time than it takes to hand it over to another thread: most of that is
@@ -29,7 +30,7 @@ SMALL_BYTES = 1 << 16
 # What the content of a picture without a name is called.
 UNNAMED = Path("-")
 
-Reading: TypeAlias = Callable[[], Prepared | ImageError]
+Reading: TypeAlias = Callable[[], Prepared[Tensor] | ImageError]
 
 
 def answer_files(
@@ -83,7 +84,7 @@ def _is_large(picture: Path | bytes) -> bool:
         return False
 
 
-def _read(picture: Path | bytes, contract: InputContract, invert: bool) -> Prepared | ImageError:
+def _read(picture: Path | bytes, contract: InputContract, invert: bool) -> Prepared[Tensor] | ImageError:
     try:
         return prepared(picture, contract, invert=invert)
     except ImageError as error:
@@ -93,7 +94,7 @@ def _read(picture: Path | bytes, contract: InputContract, invert: bool) -> Prepa
 
 
 def _answers(
-    block: list[tuple[Path, Prepared | ImageError]],
+    block: list[tuple[Path, Prepared[Tensor] | ImageError]],
     ask: Callable[[Tensor], Predictions],
     contract: InputContract,
     seen: Callable[[Path, Tensor], None] | None,

@@ -83,11 +83,6 @@ def is_published(name: str) -> bool:
     return name in NAMED or name.startswith("idx:") or is_sharded(name)
 
 
-def is_sharded(name: str) -> bool:
+def is_sharded(name: str | PathLike[str]) -> bool:
     """Whether that is the path of a folder of shards; what is called as a data set is that data set."""
     return bool(name) and name not in NAMED and is_file(Path(name) / SHARDS_INDEX)
-
-
-def text_of(path: PathLike[str]) -> str:
-    """A path as ``--data`` takes it, which no data set's name can be taken for."""
-    return str(Path(path).absolute())

@@ -15,7 +15,7 @@ from honshi.data.sources.build import grouped
 from honshi.data.sources.files import open_file
 from honshi.data.sources.folder import open_folder
 from honshi.data.sources.hub import open_hub
-from honshi.data.sources.named import NAMED, Source, from_idx, text_of
+from honshi.data.sources.named import NAMED, Source, from_idx
 from honshi.errors import DataNotFoundError, RequestError
 from honshi.files import is_folder
 from honshi.messages import Message
@@ -82,7 +82,7 @@ def open_published(name: str | PathLike[str], *, gaps: bool = False) -> Source:
 
 def _open(name: str | PathLike[str], columns: Mapping[str, str | int] | None, gaps: bool) -> Source | Listing:
     if isinstance(name, PathLike):
-        name = text_of(name)
+        name = str(Path(name).absolute())  # which no data set's name can be taken for
     if not isinstance(name, str):
         raise DataNotFoundError(
             "A data set has a name, one of {names}, or it is a path; {name!r} is neither.",
